@@ -1,0 +1,78 @@
+"""What an operation is given besides its request: who, where, when, and the transaction."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from modelyard.access.permission import RequestFacts
+from modelyard.access.principal import Principal
+from modelyard.aws.http import HttpRequest
+from modelyard.ids import Ids
+from modelyard.storage.interface import Storage, Transaction
+
+if TYPE_CHECKING:
+    from modelyard.blobs.interface import BlobStore
+    from modelyard.dispatch.dispatcher import Dispatcher
+    from modelyard.settings import Settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One call of one operation."""
+
+    principal: Principal
+    facts: RequestFacts
+    request_id: str
+    ids: Ids
+    storage: Storage
+    blobs: "BlobStore"
+    settings: "Settings"
+    dispatcher: "Dispatcher"
+    http: HttpRequest | None = None
+    """The HTTP request, for the few operations that look at it (S3); None inside `call`."""
+    transaction: Transaction | None = None
+    prepared: object = None
+
+    @property
+    def tx(self) -> Transaction:
+        """The transaction this operation runs in (READ, SLOW_READ and WRITE operations, and all permissions)."""
+        if self.transaction is None:
+            raise RuntimeError("a STREAM operation has no transaction of its own: use context.read() or context.write()")
+        return self.transaction
+
+    @property
+    def account(self) -> str:
+        """The caller's account."""
+        return self.principal.account
+
+    @property
+    def region(self) -> str:
+        """The region the request was signed for."""
+        return self.facts.region
+
+    @property
+    def now(self) -> float:
+        """When the request came, in epoch seconds."""
+        return self.facts.now
+
+    def read(self) -> AbstractContextManager[Transaction]:
+        """A snapshot, for STREAM operations and `prepare`."""
+        return self.storage.read()
+
+    def write(self, work: Callable[[Transaction], T]) -> T:
+        """A durable write, for STREAM operations: returns once it is on disk."""
+        return self.storage.write(work)
+
+    def within(self, transaction: Transaction | None, prepared: object = None) -> "Context":
+        """The same call inside `transaction`."""
+        return replace(self, transaction=transaction, prepared=prepared)
+
+    def call(self, service: str, operation: str, request: Mapping[str, Any], *, principal: Principal | None = None) -> Any:
+        """Reach another part as a customer would: validated and authorised as `principal` (the caller, unless given).
+
+        Runs in this call's transaction when there is one. Raises AwsError as the operation does.
+        """
+        return self.dispatcher.call(self, service, operation, dict(request), principal or self.principal)

@@ -1,0 +1,54 @@
+"""Identifiers, passed in like the time, so that tests can foretell them."""
+
+import secrets
+import string
+import uuid
+from typing import Protocol
+
+LOWER_AND_DIGITS = string.ascii_lowercase + string.digits
+BASE32 = string.ascii_uppercase + "234567"
+
+
+class Ids(Protocol):
+    """Makes identifiers."""
+
+    def request_id(self) -> str:
+        """A UUID in AWS's textual form."""
+        ...
+
+    def text(self, alphabet: str, length: int) -> str:
+        """`length` characters drawn from `alphabet`, unguessable."""
+        ...
+
+
+class RandomIds:
+    """Identifiers from the operating system's random source."""
+
+    def request_id(self) -> str:
+        """A random UUID."""
+        return str(uuid.uuid4())
+
+    def text(self, alphabet: str, length: int) -> str:
+        """`length` characters drawn from `alphabet`, unguessable."""
+        return "".join(secrets.choice(alphabet) for _ in range(length))
+
+
+class CountingIds:
+    """Identifiers that count up, for tests."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def request_id(self) -> str:
+        """The next number as a UUID."""
+        self._count += 1
+        return str(uuid.UUID(int=self._count))
+
+    def text(self, alphabet: str, length: int) -> str:
+        """The next number written in `alphabet`, padded to `length`."""
+        self._count += 1
+        number, digits = self._count, []
+        for _ in range(length):
+            number, digit = divmod(number, len(alphabet))
+            digits.append(alphabet[digit])
+        return "".join(reversed(digits))
