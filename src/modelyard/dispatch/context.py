@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from modelyard.access.permission import RequestFacts
 from modelyard.access.principal import Principal
 from modelyard.aws.http import HttpRequest
+from modelyard.aws.pagination import Tokens
 from modelyard.ids import Ids
 from modelyard.storage.interface import Storage, Transaction
 
@@ -30,6 +31,8 @@ class Context:
     storage: Storage
     blobs: "BlobStore"
     settings: "Settings"
+    tokens: Tokens
+    """Seals and opens NextToken."""
     dispatcher: "Dispatcher"
     http: HttpRequest | None = None
     """The HTTP request, for the few operations that look at it (S3); None inside `call`."""

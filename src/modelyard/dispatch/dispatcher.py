@@ -15,6 +15,7 @@ from modelyard.access.principal import Principal
 from modelyard.aws.catalogue import Catalogue, OperationModel, Route
 from modelyard.aws.errors import AccessDeniedException, AwsError, UnknownOperationException
 from modelyard.aws.http import HttpRequest, HttpResponse
+from modelyard.aws.pagination import Tokens
 from modelyard.blobs.interface import BlobStore
 from modelyard.clock import Clock
 from modelyard.dispatch import client_tokens
@@ -58,6 +59,7 @@ class Dispatcher:
         authenticator: Authenticator,
         storage: Storage,
         blobs: BlobStore,
+        tokens: Tokens,
         settings: Settings,
         clock: Clock,
         ids: Ids,
@@ -67,6 +69,7 @@ class Dispatcher:
         self.authenticator = authenticator
         self.storage = storage
         self.blobs = blobs
+        self.tokens = tokens
         self.settings = settings
         self.clock = clock
         self.ids = ids
@@ -153,6 +156,7 @@ class Dispatcher:
             storage=self.storage,
             blobs=self.blobs,
             settings=self.settings,
+            tokens=self.tokens,
             dispatcher=self,
             http=http,
         )
