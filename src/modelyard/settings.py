@@ -1,7 +1,23 @@
-"""The settings of a server. Each can be given in `modelyard.toml` in the data directory, or as `MODELYARD_<NAME>`."""
+"""The settings of a server. Each can be given in `modelyard.toml` in the data directory, or as `MODELYARD_<NAME>`.
 
-from dataclasses import dataclass
+What is given nearer wins: an argument over the environment, the environment over the file, the file over the default.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
+from urllib.parse import urlsplit
+
+FILE_NAME = "modelyard.toml"
+PREFIX = "MODELYARD_"
+OTHERS = ("MODELYARD_SERVICE_", "MODELYARD_PORT_", "MODELYARD_TEST_")
+"""Variables that are not settings: Kubernetes makes the first two for a service of this name, the tests use the third."""
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message is one sentence that says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +27,10 @@ class Settings:
     data: Path
     """The data directory: database, objects, keys, certificates."""
     host: str = "127.0.0.1"
+    """The address to listen on; one that other machines can reach only where that is wanted."""
     port: int = 9100
+    """The port for everything: plain HTTP, TLS and the proxy's CONNECT; 0 takes a free one."""
+    """The port of everything: HTTP, TLS and CONNECT. 0 takes a free one."""
     region: str = "us-east-1"
     """The region `modelyard env` tells clients to use; requests may be signed for any."""
     database: str = ""
@@ -21,15 +40,144 @@ class Settings:
     blobs_endpoint: str = ""
     """The endpoint of the S3 that holds the bytes, when it is not AWS."""
     threads: int = 8
-    """Threads for operations that move bytes or look at many rows."""
+    """Threads for operations that look at many rows, and for all reads when the database is PostgreSQL."""
+    streams: int = 32
+    """Threads for objects on their way in or out."""
+    connections: int = 4096
+    """Connections held at a time; beyond them the one that has waited longest without a request is closed."""
     max_request_bytes: int = 4 * 1024 * 1024
-    """The largest body of a request that is not a stream."""
+    """The largest body of a request that is not a stream, also once it is unpacked."""
     header_seconds: float = 20.0
-    """How long a client may take to send the head of a request."""
+    """How long a client may take to send the head of a request, and to shake hands for TLS."""
     body_seconds: float = 60.0
-    """How long a client may pause while it sends a body."""
+    """How long a client may pause while it sends a body or takes an answer."""
+    idle_seconds: float = 75.0
+    """How long a connection is kept open for its next request."""
+    stop_seconds: float = 30.0
+    """How long requests that are under way may take to finish once the server is told to stop."""
     clock_skew_seconds: float = 900.0
     """How far the date of a signature may be from the server's clock."""
+    metrics: str = "loopback"
+    """Who may read `/_modelyard/metrics`: `loopback` (this machine), `everyone` or `nobody`."""
     log_format: str = "json"
     """`json` or `text`."""
     log_level: str = "info"
+    """`debug`, `info`, `warning` or `error`."""
+
+
+def load(data: Path, environment: Mapping[str, str], given: Mapping[str, object] | None = None) -> Settings:
+    """The settings for the data directory `data`: what is `given`, then the environment, then `modelyard.toml`, then the defaults.
+
+    Raises SettingsError with one sentence for the first mistake.
+    """
+    values: dict[str, object] = {}
+    for source, name, value in _everything(data, environment, given or {}):
+        values[name] = _checked(source, name, value)
+    return Settings(data=data, **values)  # type: ignore[arg-type]
+
+
+def _everything(data: Path, environment: Mapping[str, str], given: Mapping[str, object]) -> Iterator[tuple[str, str, object]]:
+    """Where each setting comes from, its name and its value; later ones win."""
+    path = data / FILE_NAME
+    for name, value in _file(path).items():
+        yield f"`{_known(name, str(path))}` in {path}", name, value
+    for variable, text in sorted(environment.items()):
+        name = variable.removeprefix(PREFIX).lower()
+        if variable.startswith(PREFIX) and not variable.startswith(OTHERS) and name != "data":
+            yield variable, _known(name, "the environment", variable), _from_text(variable, name, text)
+    for name, value in given.items():
+        if value is not None:
+            yield f"`{_known(name, 'the arguments')}`", name, value
+
+
+def _file(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}.") from error
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+_TYPES: dict[str, type] = {field.name: field.type for field in fields(Settings) if isinstance(field.type, type)}
+
+
+def _known(name: str, place: str, spelled: str = "") -> str:
+    if name in _TYPES and name != "data":
+        return name
+    close = difflib.get_close_matches(name, _TYPES, n=1)
+    hint = f"; did you mean `{close[0]}`?" if close else f"; there are {', '.join(sorted(set(_TYPES) - {'data'}))}."
+    raise SettingsError(f"There is no setting `{spelled or name}`, which {place} has{hint}")
+
+
+def _from_text(variable: str, name: str, text: str) -> object:
+    wanted = _TYPES.get(name, str)
+    try:
+        return wanted(text.strip())
+    except ValueError:
+        raise SettingsError(f"{variable} must be {_NOUNS[wanted]}, not '{text}'.") from None
+
+
+_NOUNS: dict[type, str] = {int: "a whole number", float: "a number", str: "a text"}
+
+
+def _checked(source: str, name: str, value: object) -> object:
+    wanted = _TYPES[name]
+    if wanted is float and type(value) is int:
+        value = float(value)
+    if type(value) is not wanted:
+        raise SettingsError(f"{source} must be {_NOUNS[wanted]}, not {value!r}.")
+    if name in _RULES:
+        allowed, sentence = _RULES[name]
+        if not allowed(value):
+            # An address may hold a password: it is not repeated.
+            shown = "" if name in ("database", "blobs_endpoint") else f", not {value!r}"
+            raise SettingsError(f"{source} must be {sentence}{shown}.")
+    return value
+
+
+def _between(low: float, high: float) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, int | float) and low <= value <= high
+
+
+def _one_of(*words: str) -> tuple[Callable[[object], bool], str]:
+    return lambda value: value in words, f"one of {', '.join(words)}"
+
+
+def _address(*schemes: str) -> Callable[[object], bool]:
+    def allowed(value: object) -> bool:
+        if value == "":
+            return True
+        try:
+            parts = urlsplit(str(value))
+        except ValueError:
+            return False
+        return parts.scheme in schemes and (bool(parts.netloc) or parts.scheme.startswith("postgres"))
+
+    return allowed
+
+
+_SECONDS = (_between(0.05, 86400), "between 0.05 and 86400 seconds")
+
+_RULES: dict[str, tuple[Callable[[object], bool], str]] = {
+    "host": (lambda value: bool(str(value).strip()), "the name or address to listen on"),
+    "port": (_between(0, 65535), "a port between 0 and 65535"),
+    "region": (lambda value: str(value).replace("-", "").isalnum() and str(value).isascii(), "the name of a region, such as us-east-1"),
+    "database": (_address("postgresql", "postgres"), "empty for SQLite, or an address that starts with postgresql://"),
+    "blobs": (_address("s3"), "empty for the data directory, or s3://bucket/prefix"),
+    "blobs_endpoint": (_address("http", "https"), "empty for AWS, or an http:// or https:// address"),
+    "threads": (_between(1, 1024), "between 1 and 1024"),
+    "streams": (_between(1, 1024), "between 1 and 1024"),
+    "connections": (_between(8, 1_000_000), "between 8 and 1000000"),
+    "max_request_bytes": (_between(64 * 1024, 1024**3), "between 65536 (64 KiB) and 1073741824 (1 GiB)"),
+    "header_seconds": _SECONDS,
+    "body_seconds": _SECONDS,
+    "idle_seconds": _SECONDS,
+    "stop_seconds": _SECONDS,
+    "clock_skew_seconds": (_between(1, 604800), "between 1 and 604800 seconds"),
+    "metrics": _one_of("loopback", "everyone", "nobody"),
+    "log_format": _one_of("json", "text"),
+    "log_level": _one_of("debug", "info", "warning", "error"),
+}
