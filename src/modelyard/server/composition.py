@@ -1,0 +1,109 @@
+"""The composition root: puts a server's pieces together from its settings, and takes them apart again."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelyard.access.authentication import Authenticator
+from modelyard.access.keyring import KeyRing
+from modelyard.aws.catalogue import Catalogue
+from modelyard.blobs import open_blobs
+from modelyard.blobs.interface import BlobStore
+from modelyard.clock import Clock, SystemClock
+from modelyard.dispatch.dispatcher import Dispatcher
+from modelyard.dispatch.operation import table
+from modelyard.ids import Ids, RandomIds
+from modelyard.settings import Settings, SettingsError
+from modelyard.storage import migrate, open_storage
+from modelyard.storage.interface import Storage
+
+PARTS = ("object_store", "identity", "registry")
+"""The parts whose operations this server answers."""
+MIGRATED = ("access", "dispatch", *PARTS)
+"""The packages that have tables, in the order their migrations run."""
+
+
+@dataclass(slots=True)
+class House:
+    """Everything one server is made of."""
+
+    settings: Settings
+    key_ring: KeyRing
+    storage: Storage
+    blobs: BlobStore
+    catalogue: Catalogue
+    authenticator: Authenticator
+    dispatcher: Dispatcher
+    clock: Clock
+    ids: Ids
+    closers: list[Callable[[], None]] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Stop the workers, commit what is queued, close the database. Harmless when called twice."""
+        while self.closers:
+            self.closers.pop()()
+
+
+def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> House:
+    """Open what `modelyard init` made and put a server together; the caller closes it.
+
+    Brings the database up to this version's schema. Raises SettingsError when the data directory was not initialised.
+    """
+    clock, ids = clock or SystemClock(), ids or RandomIds()
+    if not initialised(settings.data):
+        raise SettingsError(f"{settings.data} is not a Modelyard data directory yet: run `modelyard init --data {settings.data}` first.")
+    import_parts()
+    key_ring = KeyRing.open(settings.data)
+    storage = open_database(settings)
+    try:
+        blobs = open_blobs(settings)
+        catalogue = Catalogue()
+        authenticator = Authenticator(key_ring)
+        dispatcher = Dispatcher(
+            catalogue=catalogue,
+            operations=table(),
+            authenticator=authenticator,
+            storage=storage,
+            blobs=blobs,
+            settings=settings,
+            clock=clock,
+            ids=ids,
+        )
+    except BaseException:
+        storage.close()
+        raise
+    return House(
+        settings=settings,
+        key_ring=key_ring,
+        storage=storage,
+        blobs=blobs,
+        catalogue=catalogue,
+        authenticator=authenticator,
+        dispatcher=dispatcher,
+        clock=clock,
+        ids=ids,
+        closers=[storage.close],
+    )
+
+
+def open_database(settings: Settings) -> Storage:
+    """The database of `settings`, brought up to this version's schema."""
+    storage = open_storage(settings.database or settings.data / "modelyard.db")
+    try:
+        migrate(storage, MIGRATED)
+    except BaseException:
+        storage.close()
+        raise
+    return storage
+
+
+def initialised(data: Path) -> bool:
+    """Whether `modelyard init` has run for this data directory: its master key is there."""
+    return (data / "keys" / "master.key").exists()
+
+
+def import_parts() -> None:
+    """Import every part, which fills the table of operations."""
+    for part in PARTS:
+        importlib.import_module(f"modelyard.{part}.operations")
