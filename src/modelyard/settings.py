@@ -30,7 +30,6 @@ class Settings:
     """The address to listen on; one that other machines can reach only where that is wanted."""
     port: int = 9100
     """The port for everything: plain HTTP, TLS and the proxy's CONNECT; 0 takes a free one."""
-    """The port of everything: HTTP, TLS and CONNECT. 0 takes a free one."""
     region: str = "us-east-1"
     """The region `modelyard env` tells clients to use; requests may be signed for any."""
     database: str = ""
