@@ -64,13 +64,13 @@ class Settings:
     """`debug`, `info`, `warning` or `error`."""
 
 
-def load(data: Path, environment: Mapping[str, str], given: Mapping[str, object] | None = None) -> Settings:
-    """The settings for the data directory `data`: what is `given`, then the environment, then `modelyard.toml`, then the defaults.
+def load_settings(data: Path, environment: Mapping[str, str], **given: object) -> Settings:
+    """The settings for the data directory `data`: what is `given` (and not None), then the environment, then `modelyard.toml`, then the defaults.
 
     Raises SettingsError with one sentence for the first mistake.
     """
     values: dict[str, object] = {}
-    for source, name, value in _everything(data, environment, given or {}):
+    for source, name, value in _everything(data, environment, given):
         values[name] = _checked(source, name, value)
     return Settings(data=data, **values)  # type: ignore[arg-type]
 
