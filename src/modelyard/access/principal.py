@@ -16,6 +16,8 @@ class PrincipalKind(StrEnum):
     USER = "user"
     ASSUMED_ROLE = "assumed-role"
     SERVICE = "service"
+    ANONYMOUS = "anonymous"
+    """Nobody in particular: an unsigned request to an operation that may be public."""
 
 
 @dataclass(frozen=True, slots=True)
