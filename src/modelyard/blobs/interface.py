@@ -21,6 +21,10 @@ class BlobWriter(Protocol):
         """Add bytes."""
         ...
 
+    def digest(self) -> str:
+        """The digest of the bytes so far."""
+        ...
+
     def commit(self) -> Blob:
         """Make the bytes durable under their digest. Once it returns they survive a power cut."""
         ...

@@ -1,0 +1,76 @@
+"""Bytes on their way in: a file that a crash cannot leave behind for ever.
+
+The file is locked while its process lives. At start, files that nobody has locked are those of a killed process
+and are removed; several servers may share a directory.
+"""
+
+import fcntl
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+
+class IncomingFile:
+    """A temporary file that is hashed as it is written."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / f"{os.getpid()}-{secrets.token_hex(8)}"
+        self.size = 0
+        self._sha256 = hashlib.sha256()
+        self._descriptor: int | None = None
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+
+    @property
+    def descriptor(self) -> int:
+        """The open file. Raises ValueError once it was closed."""
+        if self._descriptor is None:
+            raise ValueError("these bytes were committed or discarded already")
+        return self._descriptor
+
+    def write(self, data: bytes) -> None:
+        """Add bytes."""
+        self._sha256.update(data)
+        self.size += len(data)
+        left = memoryview(data)
+        while left:
+            left = left[os.write(self.descriptor, left) :]
+
+    def digest(self) -> str:
+        """The digest of the bytes so far."""
+        return f"sha256:{self._sha256.hexdigest()}"
+
+    def close(self) -> None:
+        """Let go of the file, which stays where it is."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def remove(self) -> None:
+        """Forget the bytes."""
+        if self._descriptor is not None:
+            self.path.unlink(missing_ok=True)
+            self.close()
+
+    def __del__(self) -> None:
+        self.remove()
+
+
+def clear_left_over(directory: Path) -> int:
+    """Remove the files of processes that are no more; how many they were."""
+    cleared = 0
+    for path in directory.iterdir():
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink(missing_ok=True)
+            cleared += 1
+        except BlockingIOError:
+            pass  # its writer lives
+        finally:
+            os.close(descriptor)
+    return cleared
