@@ -25,6 +25,7 @@ class AwsError(Exception):
         code: str | None = None,
         status: int | None = None,
         members: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -34,6 +35,8 @@ class AwsError(Exception):
             self.status = status
         self.members = dict(members or {})
         """Further members of the modelled error shape (S3's `BucketName`, say)."""
+        self.headers = dict(headers or {})
+        """Headers that go with the error (S3's `x-amz-delete-marker`, `ETag` of a 304)."""
 
 
 class ValidationException(AwsError):

@@ -30,6 +30,9 @@ class HttpRequest:
     scheme: str = "http"
     client: str = "127.0.0.1"
     """The address of the peer (`aws:SourceIp`)."""
+    trailers: dict[str, str] = field(default_factory=dict)
+    """Headers that follow an aws-chunked body (`x-amz-checksum-crc32` …), names in lower case: filled in once `stream` was
+    read to its end."""
 
 
 @dataclass(slots=True)
