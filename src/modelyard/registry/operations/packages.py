@@ -1,0 +1,237 @@
+"""Model packages: register, describe, update (approve, reject, annotate), delete."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from modelyard.access.evaluation import decide
+from modelyard.access.permission import Permission, Resource
+from modelyard.aws.arns import Arn
+from modelyard.aws.errors import ValidationException
+from modelyard.aws.http import Document
+from modelyard.dispatch.context import Context
+from modelyard.dispatch.operation import Mode, operations_of
+from modelyard.dispatch.resources import finds
+from modelyard.dispatch.tags import forget_tags, from_list, put_tags, tags_of
+from modelyard.registry import metrics, model_package, search_store, store
+from modelyard.registry.group import Group
+from modelyard.registry.model_package import Package, PackageName, RuleBroken
+from modelyard.registry.names import NotAName, package_name
+from modelyard.registry.operations.groups import existing as existing_group
+from modelyard.registry.permissions import (
+    created_by,
+    creation,
+    group_at,
+    on_package,
+    package_at,
+    package_resource,
+    within_group,
+)
+
+operation = operations_of("sagemaker")
+KIND = "ModelPackage"
+Request = dict[str, Any]
+
+
+def existing(context: Context, at: PackageName) -> Package:
+    """The package, or AWS's error that there is none."""
+    found = store.package(context.tx, at)
+    if found is None:
+        raise ValidationException(f"ModelPackage {at.arn} does not exist.")
+    return found
+
+
+def _creation(context: Context, request: Request) -> Iterable[Permission]:
+    if "ModelPackageGroupName" in request and "ModelPackageName" in request:
+        raise ValidationException(
+            "Both ModelPackageName and ModelPackageGroupName are provided in the input. Cannot determine which one to use."
+        )
+    if "ModelPackageGroupName" in request:
+        at = group_at(context, request["ModelPackageGroupName"])
+        access = store.group_access(context.tx, at)
+        resource = within_group(context, at, 1 if access is None else access.next_version)
+    elif "ModelPackageName" in request:
+        package = package_at(context, request["ModelPackageName"])
+        resource = Resource(package.arn, package.account)
+    else:
+        raise ValidationException("Missing ARN.")
+    return creation(context, "CreateModelPackage", resource, request)
+
+
+@operation(
+    "CreateModelPackage", mode=Mode.WRITE, permissions=_creation, prepare=metrics.read_files, prepares=metrics.names_files
+)
+def create_model_package(context: Context, request: Request) -> Request:
+    """Register the next version of a group, or an unversioned package."""
+    _check_what_is_built(request)
+    request = _with_source(context, request)
+    if "ModelPackageGroupName" in request:
+        group = existing_group(context, group_at(context, request["ModelPackageGroupName"]))
+        return {"ModelPackageArn": _register_version(context, request, group)}
+    return {"ModelPackageArn": _register_unversioned(context, request)}
+
+
+def _register_version(context: Context, request: Request, group: Group) -> str:
+    if request.get("Tags"):
+        raise ValidationException(
+            "Tags cannot be specified for a model package that belongs to a model package group: it uses the tags of the group."
+        )
+    version, created = store.take_next_version(context.tx, group.id, context.now)
+    at = PackageName(group.at.account, group.at.region, group.at.folded, version)
+    return _keep(context, request, at, group, created)
+
+
+def _register_unversioned(context: Context, request: Request) -> str:
+    at = package_at(context, request["ModelPackageName"])
+    if store.package(context.tx, at) is not None:
+        raise ValidationException(f"ModelPackage already exists: {at.arn}")
+    for container in request.get("InferenceSpecification", {}).get("Containers", []):
+        if container.get("Environment"):
+            raise ValidationException(
+                "1 validation errors detected:Environment variable map cannot be specified when using non-versioned ModelPackages"
+            )
+    return _keep(context, request, at, None, context.now)
+
+
+def _keep(context: Context, request: Request, at: PackageName, group: Group | None, created: float) -> str:
+    try:
+        document = model_package.new_document(at, group and group.at.name, request, created_by(context), created)
+    except RuleBroken as error:
+        raise ValidationException(str(error)) from None
+    figures = context.prepared if isinstance(context.prepared, dict) else {}
+    tags = from_list(request.get("Tags", []))
+    store.add_package(context.tx, at, group and group.id, document, figures)
+    if tags:
+        put_tags(context.tx, at.arn, tags)
+    _index(context, at, document, figures, tags, created)
+    return at.arn
+
+
+def _check_what_is_built(request: Request) -> None:
+    """Validation profiles run batch transform jobs: refused rather than pretended, until this server runs those."""
+    if request.get("ValidationSpecification") and request.get("SkipModelValidation") != "All":
+        raise ValidationException(
+            "ValidationSpecification is not available in Modelyard yet, since it runs batch transform jobs. "
+            "Leave it out, or set SkipModelValidation to All to register without running the profiles."
+        )
+
+
+def _with_source(context: Context, request: Request) -> Request:
+    """Take over what the package or model behind SourceUri says; any other text is kept as it is."""
+    source = request.get("SourceUri", "")
+    if not source.startswith("arn:") or "InferenceSpecification" in request:
+        return request
+    resource = source.split(":", 5)[-1]
+    if resource.startswith("model/"):
+        model = context.call("sagemaker", "DescribeModel", {"ModelName": resource.removeprefix("model/")})
+        containers = model.get("Containers") or [model["PrimaryContainer"]]
+        return {**request, "InferenceSpecification": {"Containers": containers}}
+    try:
+        package_name(source, context.account, context.region)
+    except NotAName:
+        return request
+    document = orjson.loads(context.call("sagemaker", "DescribeModelPackage", {"ModelPackageName": source}))
+    return model_package.clone(document, request)
+
+
+@operation("DescribeModelPackage", mode=Mode.READ, permissions=on_package("DescribeModelPackage"))
+def describe_model_package(context: Context, request: Request) -> Document:
+    """One package, by its name or ARN."""
+    at = package_at(context, request["ModelPackageName"])
+    document = store.package_document(context.tx, at)
+    if document is None:
+        raise ValidationException(f"ModelPackage {at.arn} does not exist.")
+    if request.get("IncludedData") == "MetadataOnly":
+        return Document(orjson.dumps(model_package.without_card_content(orjson.loads(document))))
+    return Document(document.encode())
+
+
+@operation("UpdateModelPackage", mode=Mode.WRITE, permissions=on_package("UpdateModelPackage", "ModelPackageArn"))
+def update_model_package(context: Context, request: Request) -> Request:
+    """Approve, reject, annotate or extend a version."""
+    found = existing(context, package_at(context, request["ModelPackageArn"]))
+    if found.group_id is None:
+        raise ValidationException(f"Unversioned model package {found.at.arn} cannot be updated: only versions of a model package group can.")
+    if request.get("SourceUri") and "InferenceSpecification" not in found.document:
+        request = _with_source(context, request)
+    try:
+        document = model_package.updated(found.document, request, created_by(context), context.now)
+    except RuleBroken as error:
+        raise ValidationException(str(error)) from None
+    store.update_package(context.tx, found.id, document)
+    _index(context, found.at, document, dict(found.metrics), tags_of(context.tx, found.at.arn), context.now)
+    return {"ModelPackageArn": found.at.arn}
+
+
+@operation("DeleteModelPackage", mode=Mode.WRITE, permissions=on_package("DeleteModelPackage"))
+def delete_model_package(context: Context, request: Request) -> Request:
+    """Remove a package. The number of a version is never given again."""
+    found = existing(context, package_at(context, request["ModelPackageName"]))
+    store.delete_package(context.tx, found.id)
+    forget_tags(context.tx, found.at.arn)
+    search_store.forget(context.tx, KIND, found.at.account, found.at.region, found.at.arn)
+    return {}
+
+
+def _nothing(context: Context, request: Request) -> Iterable[Permission]:
+    return ()
+
+
+@operation("BatchDescribeModelPackage", mode=Mode.SLOW_READ, permissions=_nothing)
+def batch_describe_model_package(context: Context, request: Request) -> Request:
+    """Up to a hundred versions; what cannot be shown is told by its ARN, and each is authorised for itself."""
+    answer: Request = {"ModelPackageSummaries": {}, "BatchDescribeModelPackageErrorMap": {}}
+    for arn in request["ModelPackageArnList"]:
+        refusal = _describe_in_batch(context, arn, answer["ModelPackageSummaries"])
+        if refusal is not None:
+            answer["BatchDescribeModelPackageErrorMap"][arn] = {"ErrorCode": refusal[0], "ErrorResponse": refusal[1]}
+    return answer
+
+
+def _describe_in_batch(context: Context, arn: str, summaries: Request) -> tuple[str, str] | None:
+    """Add one summary, or say with code and text why not."""
+    try:
+        at = package_name(arn, context.account, context.region)
+    except NotAName as error:
+        return "ValidationException", str(error)
+    permission = Permission("sagemaker:BatchDescribeModelPackage", package_resource(context, at))
+    decision = decide(context.principal, permission, context.facts)
+    if not decision.allowed:
+        return "AccessDeniedException", decision.message
+    found = store.package(context.tx, at)
+    if found is None:
+        return "ValidationException", f"ModelPackage {at.arn} does not exist."
+    if found.group_id is None:
+        return "ValidationException", f"{at.arn} is not a version of a model package group."
+    summaries[arn] = model_package.summary(found.document, model_package.BATCH_SUMMARY)
+    return None
+
+
+def _index(context: Context, at: PackageName, document: Request, figures: dict[str, float], tags: dict[str, str], modified: float) -> None:
+    search_store.index(
+        context.tx,
+        KIND,
+        at.account,
+        at.region,
+        at.arn,
+        document,
+        tags,
+        metrics=figures,
+        created=document["CreationTime"],
+        modified=modified,
+    )
+
+
+def reindex_tags(context: Context, at: PackageName) -> None:
+    """Let Search see the tags of a package as they now are."""
+    found = existing(context, at)
+    modified = found.document.get("LastModifiedTime", found.created)
+    _index(context, at, found.document, dict(found.metrics), tags_of(context.tx, at.arn), modified)
+
+
+@finds("sagemaker", "model-package")
+def find_package(context: Context, arn: Arn) -> Resource | None:
+    """A package by its ARN, for the operations that take any ARN."""
+    at = package_at(context, str(arn))
+    return package_resource(context, at) if store.package_document(context.tx, at) else None
