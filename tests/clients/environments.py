@@ -1,0 +1,69 @@
+"""Environments of their own for the clients that cannot share ours, each made once under `.build/clients`.
+
+    client_environment("sdk2")          -> the Python that has the SageMaker Python SDK, version 2
+    client_environment("sdk3")          -> the Python that has sagemaker-core, of version 3
+    client_environment("javascript")    -> the folder whose node_modules has the AWS SDK for JavaScript (scripts: `require`, with NODE_PATH)
+
+What they hold is pinned by compiled requirements; they are made again when those change. `make clients` makes all of
+them with visible progress, and `make test` runs it first, so that no test has to wait for one.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+FOLDER = PROJECT / ".build" / "clients"
+PYTHON_CLIENTS = ("sdk2", "sdk3")
+JAVASCRIPT = PROJECT / "tests" / "clients" / "javascript"
+
+
+def client_environment(name: str) -> Path:
+    """The Python of the client environment `name`, or the folder of the JavaScript one; made when it is not there yet."""
+    if name == "javascript":
+        return _javascript()
+    if name not in PYTHON_CLIENTS:
+        raise ValueError(f"there is no client environment '{name}': there are {', '.join((*PYTHON_CLIENTS, 'javascript'))}")
+    requirements = PROJECT / "requirements" / f"{name}.txt"
+    command = [sys.executable, PROJECT / "scripts" / "make_environment.py", FOLDER / name, "--requirements", requirements]
+    subprocess.run(command, check=True)
+    return FOLDER / name / "bin" / "python"
+
+
+def _javascript() -> Path:
+    folder = FOLDER / "javascript"
+    described = [JAVASCRIPT / name for name in ("package.json", "package-lock.json")]
+    wanted = hashlib.sha256(b"".join(path.read_bytes() for path in described)).hexdigest()
+    stamp = folder / "made-from"
+    with _alone(FOLDER / ".javascript.lock"):
+        if not stamp.exists() or stamp.read_text() != wanted:
+            folder.mkdir(parents=True, exist_ok=True)
+            for path in described:
+                shutil.copy(path, folder)
+            subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=folder, check=True)
+            stamp.write_text(wanted)
+    return folder
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def main() -> None:
+    """Make all of them."""
+    for name in (*PYTHON_CLIENTS, "javascript"):
+        print(f"client environment {name}: {os.path.relpath(client_environment(name), PROJECT)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
