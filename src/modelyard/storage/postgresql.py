@@ -1,0 +1,387 @@
+"""PostgreSQL: a pool of connections for reading, one connection for the writer.
+
+Batches of several server processes take turns by an advisory lock, so that they cannot deadlock on each other's rows.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import AdaptersMap
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader
+from psycopg.types.string import StrDumper
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+
+from modelyard.storage.errors import ConstraintViolation, StorageError, StorageUnavailable
+from modelyard.storage.interface import Row, Transaction
+from modelyard.storage.named_parameters import to_pyformat
+from modelyard.storage.parameters import not_text, refuse_unstorable
+from modelyard.storage.writer import RepeatBatch, Writer
+
+T = TypeVar("T")
+Connection = psycopg.Connection[Row]
+
+READ_CONNECTIONS = 32
+CONNECT_SECONDS = 10
+"""How long a read or a batch waits for a server that is away (restarting, say) before it fails."""
+LONGEST_PAUSE = 0.5
+PATIENCE_SECONDS = 60
+"""How long the writer waits for another process that writes."""
+WRITER_LOCK = 0x6D6F64656C79617264 & 0x7FFFFFFFFFFFFFFF
+"""The advisory lock of whoever writes; locks are counted per database."""
+
+_BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITER_LOCK})".encode()
+_WRITER_SETTINGS = (
+    # A lost machine must not keep the lock: the server ends sessions that fall silent within a batch.
+    f"SET lock_timeout = '{PATIENCE_SECONDS}s'",
+    f"SET idle_in_transaction_session_timeout = '{PATIENCE_SECONDS}s'",
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+)
+
+
+class _NumberLoader(NumericBinaryLoader):
+    """`sum` of whole numbers is numeric in PostgreSQL: give an int or a float, as SQLite does, and not a Decimal."""
+
+    def load(self, data: Buffer) -> int | float:  # type: ignore[override]
+        number = super().load(data)
+        return int(number) if number.as_tuple().exponent == 0 else float(number)
+
+
+def _adapters() -> AdaptersMap:
+    """How values travel: whole numbers and truth values as 64-bit integers, text as text, so that a statement is planned once."""
+    adapters = AdaptersMap(psycopg.adapters)
+    adapters.register_dumper(int, Int8BinaryDumper)
+    adapters.register_dumper(bool, Int8BinaryDumper)
+    adapters.register_dumper(str, StrDumper)
+    adapters.register_loader("numeric", _NumberLoader)
+    return adapters
+
+
+class _Values:
+    """The adaptation context that connections are opened with."""
+
+    adapters = _adapters()
+    connection = None
+
+
+_OPTIONS: dict[str, Any] = {
+    "context": _Values(),
+    "client_encoding": "utf8",
+    "application_name": "modelyard",
+    "connect_timeout": CONNECT_SECONDS,
+    "prepare_threshold": 2,
+}
+
+
+def _lost(connection: Connection) -> bool:
+    return connection.closed or connection.pgconn.transaction_status == TransactionStatus.UNKNOWN
+
+
+def _translated(error: psycopg.Error) -> StorageError:
+    if isinstance(error, psycopg.IntegrityError):
+        return ConstraintViolation(_sentence(error))
+    if isinstance(error, psycopg.OperationalError | PoolTimeout | PoolClosed):
+        return StorageUnavailable(_sentence(error))
+    return StorageError(_sentence(error))
+
+
+def _sentence(error: psycopg.Error) -> str:
+    return error.diag.message_primary or str(error).strip()
+
+
+def _repeats(sqlstate: str | None) -> bool:
+    """Class 40, transaction rollback: serialization failure and deadlock."""
+    return sqlstate is not None and sqlstate.startswith("40")
+
+
+class PostgresqlTransaction:
+    """Statements of a work on the writer's connection, or of a snapshot."""
+
+    __slots__ = ("_connection", "actions", "failure")
+
+    dialect = "postgresql"
+
+    def __init__(self, connection: Connection | None) -> None:
+        self._connection = connection
+        self.actions: list[Callable[[], None]] = []
+        self.failure: Exception | None = None
+
+    def one(self, sql: str, parameters: Mapping[str, object] = {}) -> Row | None:
+        """The first row, or None."""
+        cursor = self._run(sql, parameters)
+        return cursor.fetchone() if cursor.description else None
+
+    def all(self, sql: str, parameters: Mapping[str, object] = {}) -> list[Row]:
+        """All rows."""
+        cursor = self._run(sql, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+    def execute(self, sql: str, parameters: Mapping[str, object] = {}) -> int:
+        """Run a statement; the number of rows it changed."""
+        return max(0, self._run(sql, parameters).rowcount)
+
+    def execute_many(self, sql: str, parameters: Sequence[Mapping[str, object]]) -> None:
+        """Run a statement once for each set of parameters."""
+        for one in parameters:
+            refuse_unstorable(one)
+        connection = self._open()
+        try:
+            with connection.cursor() as cursor:
+                cursor.executemany(to_pyformat(sql), parameters)
+        except (psycopg.Error, UnicodeEncodeError) as error:
+            raise self._failed(connection, error) from error
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Call `action` once this work is durable."""
+        self.actions.append(action)
+
+    def _run(self, sql: str, parameters: Mapping[str, object]) -> psycopg.Cursor[Row]:
+        refuse_unstorable(parameters)
+        connection = self._open()
+        try:
+            return connection.execute(to_pyformat(sql), parameters, binary=True)
+        except (psycopg.Error, UnicodeEncodeError) as error:
+            raise self._failed(connection, error) from error
+
+    def _open(self) -> Connection:
+        assert self._connection is not None
+        return self._connection
+
+    def _failed(self, connection: Connection, error: psycopg.Error | UnicodeEncodeError) -> Exception:
+        if isinstance(error, UnicodeEncodeError):
+            return not_text(error)
+        failure: Exception = _translated(error)
+        if _repeats(error.sqlstate) or _lost(connection):
+            # Nothing of the batch was committed, so all of it may run again.
+            failure = RepeatBatch(_sentence(error))
+        if self.failure is None:
+            self.failure = failure
+        return failure
+
+
+class _Snapshot(PostgresqlTransaction):
+    """A read-only transaction that takes a connection, and so the snapshot, at its first statement."""
+
+    __slots__ = ("_began", "_pool")
+
+    def __init__(self, pool: "ConnectionPool[Connection]") -> None:
+        super().__init__(None)
+        self._pool = pool
+        self._began = False
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """A snapshot has no commit."""
+        raise RuntimeError("a snapshot has no commit to act after")
+
+    def end(self) -> None:
+        """Give the connection back."""
+        connection, self._connection, self._began = self._connection, None, False
+        if connection is not None:
+            try:
+                connection.rollback()
+            except psycopg.Error:
+                connection.close()
+            self._pool.putconn(connection)
+
+    def _run(self, sql: str, parameters: Mapping[str, object]) -> psycopg.Cursor[Row]:
+        refuse_unstorable(parameters)
+        statement = to_pyformat(sql)
+        while True:
+            connection = self._open()
+            try:
+                cursor = connection.execute(statement, parameters, binary=True)
+            except (psycopg.Error, UnicodeEncodeError) as error:
+                if self._began or not _lost(connection):
+                    raise self._failed(connection, error) from error
+                # A connection that was idle while the server restarted: nothing was read yet, so take another one.
+                self.end()
+            else:
+                self._began = True
+                return cursor
+
+    def _open(self) -> Connection:
+        if self._connection is None:
+            try:
+                self._connection = self._pool.getconn(CONNECT_SECONDS)
+            except psycopg.Error as error:
+                raise _translated(error) from error
+        return self._connection
+
+    def _failed(self, connection: Connection, error: psycopg.Error | UnicodeEncodeError) -> Exception:
+        return not_text(error) if isinstance(error, UnicodeEncodeError) else _translated(error)
+
+
+class _Reader:
+    """One thread's snapshot, while it has one."""
+
+    __slots__ = ("_depth", "_snapshot")
+
+    def __init__(self, pool: "ConnectionPool[Connection]") -> None:
+        self._snapshot = _Snapshot(pool)
+        self._depth = 0
+
+    def __enter__(self) -> Transaction:
+        self._depth += 1
+        return self._snapshot
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            self._snapshot.end()
+
+
+class PostgresqlWriteConnection:
+    """The writer's connection, opened again when it was lost."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._connection = self._connect()
+        self._marked = False
+
+    def begin(self) -> None:
+        """Start a transaction and take the writers' lock."""
+        self._marked = False
+        deadline = time.monotonic() + CONNECT_SECONDS
+        pause = 0.01
+        while True:
+            try:
+                if self._connection.closed:
+                    self._connection = self._connect()
+                self._command(_BEGIN)
+            except RepeatBatch as error:
+                self._connection.close()
+                failure: Exception = error
+            except psycopg.OperationalError as error:
+                failure = error
+            else:
+                return
+            if time.monotonic() > deadline:
+                raise StorageUnavailable(f"the database cannot be reached: {failure}") from failure
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def transaction(self) -> PostgresqlTransaction:
+        """The transaction as one work sees it."""
+        return PostgresqlTransaction(self._connection)
+
+    def savepoint(self) -> None:
+        """Keep the work before, mark the beginning of the next; one round trip."""
+        self._command(b"RELEASE SAVEPOINT work; SAVEPOINT work" if self._marked else b"SAVEPOINT work")
+        self._marked = True
+
+    def undo(self) -> None:
+        """Go back to the savepoint."""
+        self._command(b"ROLLBACK TO SAVEPOINT work")
+
+    def commit(self) -> None:
+        """Commit, and say truly whether it was."""
+        result = self._connection.pgconn.exec_(b"COMMIT")
+        if result.command_status == b"COMMIT":
+            return
+        message, sqlstate = _complaint(result)
+        if _repeats(sqlstate):
+            raise RepeatBatch(message)
+        if _lost(self._connection):
+            self._connection.close()
+            raise StorageUnavailable(f"the connection was lost during the commit, which may or may not have happened: {message}")
+        raise StorageUnavailable(f"the commit failed: {message}")
+
+    def rollback(self) -> None:
+        """Drop the batch; a connection that cannot is closed, which drops it as well."""
+        if self._connection.closed or self._connection.pgconn.transaction_status == TransactionStatus.IDLE:
+            return
+        if self._connection.pgconn.exec_(b"ROLLBACK").status != ExecStatus.COMMAND_OK:
+            self._connection.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _command(self, statement: bytes) -> None:
+        """Run statements that need no parameters, in one round trip. Raises RepeatBatch when the connection is lost."""
+        result = self._connection.pgconn.exec_(statement)
+        if result.status in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
+            return
+        message, sqlstate = _complaint(result)
+        if _repeats(sqlstate) or _lost(self._connection):
+            raise RepeatBatch(message)
+        raise StorageUnavailable(message)
+
+    def _connect(self) -> Connection:
+        connection: Connection = psycopg.connect(self._address, autocommit=True, **_OPTIONS)
+        for setting in _WRITER_SETTINGS:
+            connection.execute(setting)
+        return connection
+
+
+def _complaint(result: Any) -> tuple[str, str | None]:
+    """What a result says went wrong: the sentence and the SQLSTATE."""
+    sqlstate = result.error_field(psycopg.pq.DiagnosticField.SQLSTATE)
+    message = result.error_field(psycopg.pq.DiagnosticField.MESSAGE_PRIMARY) or result.error_message or result.command_status
+    return (message or b"").decode("utf-8", "replace").strip(), sqlstate.decode() if sqlstate else None
+
+
+class PostgresqlStorage:
+    """A database of a PostgreSQL server."""
+
+    dialect = "postgresql"
+    embedded = False
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        try:
+            connection = PostgresqlWriteConnection(address)
+            _require_unicode(address)
+        except psycopg.Error as error:
+            raise StorageUnavailable(f"PostgreSQL cannot be reached: {_sentence(error)}") from error
+        self._writer = Writer(connection)
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            address,
+            kwargs=_OPTIONS,
+            configure=_for_reading,
+            min_size=1,
+            max_size=READ_CONNECTIONS,
+            name="storage-readers",
+            open=True,
+        )
+        self._local = threading.local()
+
+    def read(self) -> AbstractContextManager[Transaction]:
+        """A snapshot on a connection of the pool; within one on the same thread, the same snapshot."""
+        try:
+            reader: _Reader = self._local.reader
+        except AttributeError:
+            reader = self._local.reader = _Reader(self._pool)
+        return reader
+
+    def submit(self, work: Callable[[Transaction], T]) -> "Future[T]":
+        """Queue `work` for the writer."""
+        return self._writer.submit(work)
+
+    def write(self, work: Callable[[Transaction], T]) -> T:
+        """Submit `work` and wait for its result."""
+        return self._writer.write(work)
+
+    def close(self) -> None:
+        """Finish what is queued, then close every connection."""
+        self._writer.close()
+        self._pool.close()
+
+
+def _for_reading(connection: Connection) -> None:
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+
+
+def _require_unicode(address: str) -> None:
+    with psycopg.connect(address, autocommit=True, **_OPTIONS) as connection:
+        encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise StorageError(f"The database is encoded in {encoding}: create it with ENCODING 'UTF8'.")
