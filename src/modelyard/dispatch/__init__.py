@@ -1,0 +1,1 @@
+"""What every operation passes through: the table of operations, and the way of a request to one and back."""

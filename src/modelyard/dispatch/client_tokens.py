@@ -19,7 +19,9 @@ KEPT_SECONDS = 24 * 3600.0
 """How long an answer is remembered: longer than any client retries."""
 
 
-def once(context: Context, model: OperationModel, token: str, request: dict[str, Any], perform: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def once(
+    context: Context, model: OperationModel, token: str, request: dict[str, Any], perform: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
     """The answer given to `token` before, or that of `perform`, remembered in the same transaction.
 
     Raises ConflictException when the token came with another request before.

@@ -44,8 +44,8 @@ class Operation:
     """The permissions it needs, worked out from a valid request; it may read, never write. Evaluated in the same
     transaction as the operation (a snapshot of its own for STREAM). An empty result allows every signed caller."""
     prepare: Prepare | None = None
-    """For a WRITE that first has to look at bytes: runs in a thread, after a first authorisation and before the transaction; its result is
-    `context.prepared`."""
+    """For a WRITE that first has to look at bytes: runs in a thread, after a first authorisation and before the
+    transaction; its result is `context.prepared`."""
     prepares: Callable[[Request], bool] | None = None
     """Whether this request needs `prepare` at all."""
     anonymous: bool = False

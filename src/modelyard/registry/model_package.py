@@ -30,7 +30,16 @@ COPIED = (
     "ManagedStorageType",
 )
 """Members of CreateModelPackage that Describe answers as they were given."""
-CLONED = ("InferenceSpecification", "AdditionalInferenceSpecifications", "SourceAlgorithmSpecification", "ModelMetrics", "DriftCheckBaselines", "Domain", "Task", "SamplePayloadUrl")
+CLONED = (
+    "InferenceSpecification",
+    "AdditionalInferenceSpecifications",
+    "SourceAlgorithmSpecification",
+    "ModelMetrics",
+    "DriftCheckBaselines",
+    "Domain",
+    "Task",
+    "SamplePayloadUrl",
+)
 """What a package takes over from the package that its SourceUri names, where the request does not say otherwise."""
 
 
@@ -121,7 +130,14 @@ def without_card_content(document: Document) -> Document:
 def updated(document: Document, request: Mapping[str, Any], by: Document, now: float) -> Document:
     """What Describe answers after UpdateModelPackage. Members that are not in the request stay. Raises RuleBroken."""
     changed = dict(document)
-    for member in ("ModelApprovalStatus", "ApprovalDescription", "ModelPackageRegistrationType", "InferenceSpecification", "SourceUri", "ModelLifeCycle"):
+    for member in (
+        "ModelApprovalStatus",
+        "ApprovalDescription",
+        "ModelPackageRegistrationType",
+        "InferenceSpecification",
+        "SourceUri",
+        "ModelLifeCycle",
+    ):
         if member in request:
             changed[member] = without_empty(request[member])
     if "ModelCard" in request:
@@ -148,7 +164,9 @@ def _update_metadata(document: Document, request: Mapping[str, Any]) -> None:
     metadata = {key: value for key, value in document.get("CustomerMetadataProperties", {}).items() if key not in set(removed)}
     metadata.update(added)
     if len(metadata) > MOST_METADATA:
-        raise RuleBroken(f"A model package can have at most {MOST_METADATA} customer metadata properties, this would make {len(metadata)}.")
+        raise RuleBroken(
+            f"A model package can have at most {MOST_METADATA} customer metadata properties, this would make {len(metadata)}."
+        )
     document.pop("CustomerMetadataProperties", None)
     if metadata:
         document["CustomerMetadataProperties"] = metadata
@@ -157,7 +175,10 @@ def _update_metadata(document: Document, request: Mapping[str, Any]) -> None:
 def _check_specifications(document: Mapping[str, Any]) -> None:
     specifications = document.get("AdditionalInferenceSpecifications", [])
     if len(specifications) > MOST_SPECIFICATIONS:
-        raise RuleBroken(f"A model package can have at most {MOST_SPECIFICATIONS} additional inference specifications, this would make {len(specifications)}.")
+        raise RuleBroken(
+            f"A model package can have at most {MOST_SPECIFICATIONS} additional inference specifications,"
+            f" this would make {len(specifications)}."
+        )
     names = [specification["Name"] for specification in specifications]
     for name in names:
         if names.count(name) > 1:

@@ -73,7 +73,8 @@ class GroupAccess:
 def group_access(tx: Transaction, at: GroupName) -> GroupAccess | None:
     """The name as created and the policy of a group, for every decision on it or its versions."""
     row = tx.one(
-        "SELECT name, policy, next_version FROM model_package_group WHERE account = :account AND region = :region AND folded = :folded",
+        "SELECT name, policy, next_version FROM model_package_group"
+        " WHERE account = :account AND region = :region AND folded = :folded",
         {"account": at.account, "region": at.region, "folded": at.folded},
     )
     return None if row is None else GroupAccess(*row)
@@ -84,7 +85,14 @@ def add_group(tx: Transaction, at: GroupName, document: Mapping[str, Any], now: 
     tx.execute(
         "INSERT INTO model_package_group (account, region, folded, name, created, next_version, last_created, document)"
         " VALUES (:account, :region, :folded, :name, :now, 1, :now, :document)",
-        {"account": at.account, "region": at.region, "folded": at.folded, "name": at.name, "now": now, "document": _json(document)},
+        {
+            "account": at.account,
+            "region": at.region,
+            "folded": at.folded,
+            "name": at.name,
+            "now": now,
+            "document": _json(document),
+        },
     )
 
 
@@ -187,11 +195,14 @@ def package_document(tx: Transaction, at: PackageName) -> str | None:
     return None if row is None else str(row[0])
 
 
-def add_package(tx: Transaction, at: PackageName, group_id: int | None, document: Mapping[str, Any], metrics: Mapping[str, float]) -> int:
+def add_package(
+    tx: Transaction, at: PackageName, group_id: int | None, document: Mapping[str, Any], metrics: Mapping[str, float]
+) -> int:
     """Keep a new package; its row's number."""
     row = tx.one(
         "INSERT INTO model_package (account, region, folded, version, group_id, approval, created, modified, metrics, document)"
-        " VALUES (:account, :region, :folded, :version, :group_id, :approval, :created, :created, :metrics, :document) RETURNING id",
+        " VALUES (:account, :region, :folded, :version, :group_id, :approval, :created, :created, :metrics, :document)"
+        " RETURNING id",
         {
             **_at(at),
             "group_id": group_id,
@@ -237,11 +248,15 @@ def versions(tx: Transaction, group_id: int, filters: Mapping[str, Any], page: P
     return [_package(row) for row in rows]
 
 
-def packages(tx: Transaction, account: str, region: str, filters: Mapping[str, Any], page: Page, *, by_name: bool) -> list[Package]:
+def packages(
+    tx: Transaction, account: str, region: str, filters: Mapping[str, Any], page: Page, *, by_name: bool
+) -> list[Package]:
     """Packages of an account, versioned, unversioned or both, in order of creation or name, at most `page.size` + 1."""
     sort = ("folded", "version") if by_name else ("created", "id")
     where, parameters = _created_between(filters)
-    where += {"Unversioned": " AND version = 0", "Versioned": " AND version > 0", "Both": ""}[filters.get("ModelPackageType", "Unversioned")]
+    where += {"Unversioned": " AND version = 0", "Versioned": " AND version > 0", "Both": ""}[
+        filters.get("ModelPackageType", "Unversioned")
+    ]
     if "ModelApprovalStatus" in filters:
         where += " AND approval = :approval"
         parameters["approval"] = filters["ModelApprovalStatus"]

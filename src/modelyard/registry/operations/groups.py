@@ -5,12 +5,12 @@ from typing import Any
 
 from modelyard.access.evaluation import decide
 from modelyard.access.permission import Permission, Resource
+from modelyard.aws.arns import Arn
 from modelyard.aws.errors import ConflictException, ValidationException
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
 from modelyard.dispatch.resources import finds
 from modelyard.dispatch.tags import forget_tags, from_list, put_tags
-from modelyard.aws.arns import Arn
 from modelyard.registry import group, pages, search_store, store
 from modelyard.registry.group import Group, GroupName
 from modelyard.registry.permissions import created_by, creation, group_at, group_resource, on_all, on_group

@@ -59,9 +59,7 @@ def _creation(context: Context, request: Request) -> Iterable[Permission]:
     return creation(context, "CreateModelPackage", resource, request)
 
 
-@operation(
-    "CreateModelPackage", mode=Mode.WRITE, permissions=_creation, prepare=metrics.read_files, prepares=metrics.names_files
-)
+@operation("CreateModelPackage", mode=Mode.WRITE, permissions=_creation, prepare=metrics.read_files, prepares=metrics.names_files)
 def create_model_package(context: Context, request: Request) -> Request:
     """Register the next version of a group, or an unversioned package."""
     _check_what_is_built(request)
@@ -96,12 +94,12 @@ def _register_unversioned(context: Context, request: Request) -> str:
 
 def _keep(context: Context, request: Request, at: PackageName, group: Group | None, created: float) -> str:
     try:
-        document = model_package.new_document(at, group and group.at.name, request, created_by(context), created)
+        document = model_package.new_document(at, None if group is None else group.at.name, request, created_by(context), created)
     except RuleBroken as error:
         raise ValidationException(str(error)) from None
     figures = context.prepared if isinstance(context.prepared, dict) else {}
     tags = from_list(request.get("Tags", []))
-    store.add_package(context.tx, at, group and group.id, document, figures)
+    store.add_package(context.tx, at, None if group is None else group.id, document, figures)
     if tags:
         put_tags(context.tx, at.arn, tags)
     _index(context, at, document, figures, tags, created)
@@ -152,7 +150,9 @@ def update_model_package(context: Context, request: Request) -> Request:
     """Approve, reject, annotate or extend a version."""
     found = existing(context, package_at(context, request["ModelPackageArn"]))
     if found.group_id is None:
-        raise ValidationException(f"Unversioned model package {found.at.arn} cannot be updated: only versions of a model package group can.")
+        raise ValidationException(
+            f"Unversioned model package {found.at.arn} cannot be updated: only versions of a model package group can."
+        )
     if request.get("SourceUri") and "InferenceSpecification" not in found.document:
         request = _with_source(context, request)
     try:
@@ -208,7 +208,9 @@ def _describe_in_batch(context: Context, arn: str, summaries: Request) -> tuple[
     return None
 
 
-def _index(context: Context, at: PackageName, document: Request, figures: dict[str, float], tags: dict[str, str], modified: float) -> None:
+def _index(
+    context: Context, at: PackageName, document: Request, figures: dict[str, float], tags: dict[str, str], modified: float
+) -> None:
     search_store.index(
         context.tx,
         KIND,
