@@ -116,8 +116,18 @@ def _user_name(context: RequestContext) -> KeyValue:
     return principal.name if principal.kind is PrincipalKind.USER else None
 
 
-def _current_time(context: RequestContext) -> KeyValue:
-    return datetime.fromtimestamp(context.facts.now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _date(epoch_seconds: float) -> str:
+    return datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _token_issue_time(context: RequestContext) -> KeyValue:
+    issued = context.principal.issued_at
+    return None if issued is None else _date(issued)
+
+
+def _multi_factor(context: RequestContext) -> KeyValue:
+    """Nobody signs in with a second factor here; AWS has the key for temporary credentials alone."""
+    return None if context.principal.issued_at is None else "false"
 
 
 def _service_name(context: RequestContext) -> KeyValue:
@@ -130,8 +140,9 @@ def _truth(value: bool) -> str:
 
 
 _GLOBAL_KEYS: dict[str, ReadKey] = {
-    "aws:currenttime": _current_time,
+    "aws:currenttime": lambda context: _date(context.facts.now),
     "aws:epochtime": lambda context: str(int(context.facts.now)),
+    "aws:multifactorauthpresent": _multi_factor,
     "aws:principalaccount": _principal_account,
     "aws:principalarn": _principal_arn,
     "aws:principalisawsservice": lambda context: _truth(context.principal.kind is PrincipalKind.SERVICE),
@@ -142,6 +153,7 @@ _GLOBAL_KEYS: dict[str, ReadKey] = {
     "aws:securetransport": lambda context: _truth(context.facts.secure_transport),
     "aws:sourceidentity": lambda context: context.principal.source_identity,
     "aws:sourceip": lambda context: context.facts.source_ip or None,
+    "aws:tokenissuetime": _token_issue_time,
     "aws:useragent": lambda context: context.facts.user_agent,
     "aws:userid": _user_id,
     "aws:username": _user_name,

@@ -70,7 +70,7 @@ class Statement:
         """How directly the statement speaks of the caller; DIRECT in policies that have no principals."""
         if self.principals is not None:
             return self.principals.grade(caller)
-        if self.except_principals is not None and self.except_principals.names_itself(caller):
+        if self.except_principals is not None and self.except_principals.excepts(caller):
             return Grade.NONE
         return Grade.DIRECT
 

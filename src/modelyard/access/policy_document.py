@@ -52,6 +52,9 @@ SYNTAX = "Syntax errors in policy."
 class MalformedPolicy(ValueError):
     """A document that is not a policy; the text is a sentence for its author."""
 
+    def __init__(self, sentence: str) -> None:
+        super().__init__("".join(character if character.isprintable() else "?" for character in sentence))
+
 
 @dataclass(frozen=True, slots=True)
 class RawStatement:

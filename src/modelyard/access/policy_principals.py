@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
+from hashlib import sha256
 
 from modelyard.access.principal import Principal, PrincipalKind
 
@@ -27,6 +29,7 @@ _NAMED = re.compile(
     re.ASCII,
 )
 _UNIQUE_ID = re.compile(r"A(?:IDA|ROA)[A-Z0-9]{8,128}", re.ASCII)
+_CANONICAL_USER = re.compile("[0-9a-f]{64}", re.ASCII)
 _SERVICE = re.compile(r"[A-Za-z0-9.-]+\.[A-Za-z0-9.-]+", re.ASCII)
 
 
@@ -44,6 +47,8 @@ class Principals:
     """Users, roles and sessions."""
     unique_ids: frozenset[str]
     services: frozenset[str]
+    canonical_users: frozenset[str]
+    """Accounts, by their canonical user ids."""
 
     def grade(self, caller: Principal) -> Grade:
         """How directly this names the caller."""
@@ -61,7 +66,9 @@ class Principals:
         return Grade.ROLE if caller.role_arn in self.arns else Grade.NONE
 
     def _grade_by_account(self, caller: Principal) -> Grade:
-        if caller.account not in self.accounts:
+        if caller.account not in self.accounts and not (
+            self.canonical_users and canonical_user_id(caller.account) in self.canonical_users
+        ):
             return Grade.NONE
         return Grade.DIRECT if caller.kind is PrincipalKind.ROOT else Grade.ACCOUNT
 
@@ -72,17 +79,24 @@ class Principals:
             return Grade.NONE
         return Grade.ROLE if colon else Grade.DIRECT
 
-    def names_itself(self, caller: Principal) -> bool:
-        """Whether the caller itself is named, which is what exempts it from a Deny with NotPrincipal.
+    def excepts(self, caller: Principal) -> bool:
+        """Whether a Deny with NotPrincipal of these spares the caller.
 
-        Naming its account or its role is not enough: AWS asks for the user or the session besides them.
+        Naming its account or its role is not enough: AWS asks for the user or the session besides them. And it
+        documents that callers with a permissions boundary are always denied.
         """
-        return self.grade(caller) is Grade.DIRECT
+        return caller.boundary is None and self.grade(caller) is Grade.DIRECT
+
+
+@lru_cache(maxsize=1024)
+def canonical_user_id(account: str) -> str:
+    """The account's canonical user id: 64 hexadecimal digits, which S3 uses for owners and policies may name."""
+    return sha256(f"canonical user of {account}".encode()).hexdigest()
 
 
 def principals_of(entries: tuple[tuple[str, str], ...]) -> Principals:
     """Read the pairs of kind and name of a Principal element. Raises MalformedPrincipal."""
-    accounts, arns, unique_ids, services = set[str](), set[str](), set[str](), set[str]()
+    accounts, arns, unique_ids, services, canonical = set[str](), set[str](), set[str](), set[str](), set[str]()
     everyone = False
     for kind, name in entries:
         if kind == "AWS" and name == "*":
@@ -95,6 +109,10 @@ def principals_of(entries: tuple[tuple[str, str], ...]) -> Principals:
             unique_ids.add(name)
         elif kind == "Service" and _SERVICE.fullmatch(name):
             services.add(name)
-        elif kind not in ("Federated", "CanonicalUser"):  # nobody here has such an identity: valid, and names none
+        elif kind == "CanonicalUser" and _CANONICAL_USER.fullmatch(name):
+            canonical.add(name)
+        elif kind != "Federated":  # nobody here has such an identity: valid, and names none
             raise MalformedPrincipal(f'"{kind}":"{name[:256]}"')
-    return Principals(everyone, frozenset(accounts), frozenset(arns), frozenset(unique_ids), frozenset(services))
+    return Principals(
+        everyone, frozenset(accounts), frozenset(arns), frozenset(unique_ids), frozenset(services), frozenset(canonical)
+    )

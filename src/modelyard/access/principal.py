@@ -43,3 +43,5 @@ class Principal:
     session_policies: "tuple[Policy, ...] | None" = None
     """Policies passed to AssumeRole; None when there were none, which limits nothing."""
     source_identity: str | None = None
+    issued_at: float | None = None
+    """When the temporary credentials were issued, in epoch seconds (`aws:TokenIssueTime`); None for an access key of a user."""
