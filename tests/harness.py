@@ -62,6 +62,7 @@ class Yard:
             storage=self.house.storage,
             blobs=self.house.blobs,
             settings=self.house.settings,
+            tokens=self.house.dispatcher.tokens,
             dispatcher=self.house.dispatcher,
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from modelyard.access.authentication import Authenticator
 from modelyard.access.keyring import KeyRing
 from modelyard.aws.catalogue import Catalogue
+from modelyard.aws.pagination import Tokens
 from modelyard.blobs import open_blobs
 from modelyard.blobs.interface import BlobStore
 from modelyard.clock import Clock, SystemClock
@@ -52,7 +53,9 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
     """
     clock, ids = clock or SystemClock(), ids or RandomIds()
     if not initialised(settings.data):
-        raise SettingsError(f"{settings.data} is not a Modelyard data directory yet: run `modelyard init --data {settings.data}` first.")
+        raise SettingsError(
+            f"{settings.data} is not a Modelyard data directory yet: run `modelyard init --data {settings.data}` first."
+        )
     import_parts()
     key_ring = KeyRing.open(settings.data)
     storage = open_database(settings)
@@ -66,6 +69,7 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
             authenticator=authenticator,
             storage=storage,
             blobs=blobs,
+            tokens=Tokens(key_ring.derive("pagination")),
             settings=settings,
             clock=clock,
             ids=ids,
