@@ -1,0 +1,116 @@
+"""Properties: what Search sees of a resource, a flat list of names and values made from its Describe document.
+
+A property is named by its path: `ModelApprovalStatus`, `ModelLifeCycle.Stage`, `InferenceSpecification.Containers.Image`. The
+elements of a list share one name, so a property can have several values. Maps continue with their keys:
+`CustomerMetadataProperties.<key>`, `Tags.<key>`, and `Metrics.<name>` for the figures that a resource was measured by, as
+SageMaker names them for training jobs.
+"""
+
+import base64
+import hashlib
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Value = str | float
+"""Text, or a number; times are numbers (epoch seconds), booleans the texts `true` and `false`."""
+Properties = dict[str, list[Value]]
+
+MODIFIED = "LastModifiedTime"
+"""Every resource has it, even one that was never modified; it is kept beside the index, since most searches sort by it."""
+CREATED = "CreationTime"
+METRICS = "Metrics."
+"""Before the name of a figure. These, MODIFIED and CREATED are what the index knows exactly and the document may not have."""
+
+LONGEST_NAME = 255
+"""AWS's limit of a property's name in a filter: what is longer cannot be asked for."""
+LONGEST_TEXT = 64
+"""Bytes of a text that the index keeps; AWS's names of things have at most 63. A longer text is kept as its digest."""
+_DIGEST = "\x01"
+"""What a digest begins with; no text that is kept begins with it or with the character before it."""
+AFTER_DIGESTS = "\x02"
+"""Digests are less than this in the order of the index, kept texts are not."""
+
+_UNINDEXED = frozenset(
+    {
+        "CertifyForMarketplace",
+        "ContentType",
+        "PrincipalId",
+        "SkipModelValidation",
+        "SupportedContentTypes",
+        "SupportedRealtimeInferenceInstanceTypes",
+        "SupportedResponseMIMETypes",
+        "SupportedTransformInstanceTypes",
+        "CompressionType",
+        "S3DataType",
+    }
+)
+"""Last parts of names whose values nearly all resources share: an index entry would cost space and find nothing faster.
+Filters on them are tried on the documents, newest first. A change of this set needs a migration that indexes anew."""
+_HIDDEN = frozenset({"Content", "ModelCardContent", "Tags"})
+"""Members that are no properties: AWS keeps the content of model cards encrypted, and tags are passed apart."""
+
+
+def is_indexed(name: str) -> bool:
+    """Whether the index holds the values of this property."""
+    return name.rpartition(".")[2] not in _UNINDEXED and ".Environment." not in name
+
+
+def kept(text: str) -> str:
+    """The form in which the index keeps a text: itself, or a digest when it is long."""
+    data = text.encode("utf-8", "surrogatepass")
+    if len(data) <= LONGEST_TEXT and text >= AFTER_DIGESTS and "\x00" not in text:
+        return text
+    return _DIGEST + base64.b85encode(hashlib.blake2b(data, digest_size=8).digest()).decode()
+
+
+def is_digest(value: Value) -> bool:
+    """Whether this value of the index stands for a text that is not kept."""
+    return isinstance(value, str) and value.startswith(_DIGEST)
+
+
+def properties(document: Mapping[str, Any], tags: Mapping[str, str]) -> Properties:
+    """The properties that a resource has by its document and its tags."""
+    found: Properties = {}
+    for member, value in document.items():
+        if member not in _HIDDEN:
+            for name, leaf in leaves(member, value):
+                found.setdefault(name, []).append(leaf)
+    for key, text in tags.items():
+        found[f"Tags.{key}"] = [text]
+    return found
+
+
+def leaves(path: str, value: Any) -> Iterator[tuple[str, Value]]:
+    """The scalar values below `path`."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, bool):
+        yield path, "true" if value else "false"
+    elif isinstance(value, int | float):
+        yield path, value
+    elif isinstance(value, dict):
+        for member, inner in value.items():
+            if member not in _HIDDEN:
+                yield from leaves(f"{path}.{member}", inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from leaves(path, inner)
+
+
+def entries(
+    document: Mapping[str, Any], tags: Mapping[str, str], metrics: Mapping[str, float], created: float
+) -> set[tuple[str, Value]]:
+    """What the index keeps of a resource: names, and values in the form they are kept in. MODIFIED is kept elsewhere."""
+    found = properties(document, tags)
+    found.pop(MODIFIED, None)
+    found[CREATED] = [created]
+    for name, number in metrics.items():
+        if math.isfinite(number):
+            found[METRICS + name] = [number]
+    return {
+        (name, kept(value) if isinstance(value, str) else float(value))
+        for name, values in found.items()
+        if len(name) <= LONGEST_NAME and is_indexed(name)
+        for value in values
+    }
