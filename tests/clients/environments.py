@@ -2,7 +2,9 @@
 
     client_environment("sdk2")          -> the Python that has the SageMaker Python SDK, version 2
     client_environment("sdk3")          -> the Python that has sagemaker-core, of version 3
-    client_environment("javascript")    -> the folder whose node_modules has the AWS SDK for JavaScript (scripts: `require`, with NODE_PATH)
+    client_environment("javascript")    -> the folder whose node_modules has the AWS SDK for JavaScript
+
+A script finds those by `require`, with NODE_PATH set to node_modules
 
 What they hold is pinned by compiled requirements; they are made again when those change. `make clients` makes all of
 them with visible progress, and `make test` runs it first, so that no test has to wait for one.

@@ -1,0 +1,72 @@
+"""How the demo talks: numbered steps, what is asked, what is really answered."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+
+class Mismatch(Exception):
+    """What was claimed is not what happened; the text says which claim."""
+
+
+class Narrator:
+    """Tells the story on a console."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._steps = 0
+
+    def title(self, text: str, subtitle: str) -> None:
+        """Open the story."""
+        self.console.print()
+        self.console.print(Text(text, style="bold"))
+        self.console.print(Text(subtitle, style="dim"))
+
+    def step(self, headline: str, who: str = "") -> None:
+        """Begin the next step; `who` is the person whose key is used."""
+        self._steps += 1
+        line = Text(f"\n{self._steps}. ", style="bold cyan").append(headline, style="bold")
+        if who:
+            line.append(f"  [{who}]", style="magenta")
+        self.console.print(line)
+
+    def say(self, sentence: str) -> None:
+        """Explain."""
+        self._indented(Text(sentence))
+
+    def call(self, code: str, language: str = "python") -> None:
+        """Show what is being run."""
+        self._indented(Syntax(code, language, theme="ansi_dark", background_color="default", word_wrap=True))
+
+    def answer(self, value: Mapping[str, object] | str) -> None:
+        """Show what came back."""
+        text = value if isinstance(value, str) else json.dumps(value, indent=2, default=str)
+        self._indented(Text(text.rstrip("\n"), style="green"))
+
+    def refused(self, text: str) -> None:
+        """Show a refusal that was meant to come."""
+        self._indented(Text(text, style="yellow"))
+
+    def table(self, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Show figures."""
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for heading in headings:
+            table.add_column(heading)
+        for row in rows:
+            table.add_row(*(str(cell) for cell in row))
+        self._indented(table)
+
+    def holds(self, claim: str, fact: bool) -> None:
+        """State a claim, which has to be true. Raises Mismatch."""
+        if not fact:
+            raise Mismatch(claim)
+        self._indented(Text("✓ ", style="bold green").append(claim, style="default"))
+
+    def _indented(self, what: Text | Syntax | Table) -> None:
+        self.console.print(Padding(what, (0, 0, 0, 3)))

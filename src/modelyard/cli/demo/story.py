@@ -1,0 +1,257 @@
+"""What happens in the demo, step by step. Every sentence that can be checked is checked."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from modelyard.cli.credentials import Credentials
+from modelyard.cli.demo import people, training
+from modelyard.cli.demo.narration import Mismatch, Narrator
+from modelyard.cli.demo.training import Candidate, Screening
+from modelyard.cli.demo.yard import Yard
+
+GROUP = "clinic-tumour-screening"
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+REASON = "Misses one malignant tumour in six"
+
+
+@dataclass
+class Story:
+    """The demo while it is told."""
+
+    yard: Yard
+    tell: Narrator
+    keys: dict[str, Credentials] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    """The ARN that each candidate was registered under."""
+
+    @property
+    def bucket(self) -> str:
+        """The bucket that the models lie in, named as the SageMaker SDK names its default one."""
+        return f"sagemaker-{self.yard.region}-{self.yard.account}"
+
+    def run(self) -> None:
+        """Tell all of it. Raises Mismatch when something is not as claimed."""
+        self.meet_the_people()
+        data, candidates = self.train()
+        self.upload(candidates)
+        self.register(candidates)
+        self.list_versions()
+        self.try_to_approve()
+        self.review(candidates)
+        self.deploy(data, candidates)
+
+    def meet_the_people(self) -> None:
+        """Make three users with a policy each."""
+        self.tell.step("Three people, three keys, each allowed its own work only", "administrator")
+        iam = self.yard.client("iam", self.yard.administrator)
+        self.yard.client("s3", self.yard.administrator).create_bucket(Bucket=self.bucket)
+        for name, statements in people.policies(self.yard.region, self.yard.account, GROUP, self.bucket).items():
+            self.keys[name] = people.create(iam, name, statements)
+        self.tell.call("iam.put_user_policy(UserName='reviewer', PolicyName='reviewer-work', PolicyDocument=…)")
+        self.tell.say("Approving is a permission of its own: only the reviewer's policy allows UpdateModelPackage under")
+        self.tell.answer('"Condition": {"StringEquals": {"sagemaker:ModelApprovalStatus": ["Approved", "Rejected"]}}')
+        who = self.yard.client("sts", self.keys["reviewer"]).get_caller_identity()["Arn"]
+        self.tell.holds(f"the reviewer's key is {who}", who.endswith(":user/reviewer"))
+
+    def train(self) -> tuple[Screening, Sequence[Candidate]]:
+        """Train the two candidates."""
+        self.tell.step("Two models learn to tell malignant tumours from benign ones", "data-scientist")
+        data = training.load()
+        candidates = training.candidates(data)
+        patients = f"{len(data.train)} patients to learn from, {len(data.test)} to be judged by"
+        self.tell.say(f"scikit-learn's breast cancer data, {patients}:")
+        rows = [(c.description, f"{c.accuracy:.1%}", f"{c.recall:.1%}", f"{len(c.archive):,} bytes") for c in candidates]
+        self.tell.table(("model", "accuracy", "malignant found", "model.tar.gz"), rows)
+        return data, candidates
+
+    def upload(self, candidates: Sequence[Candidate]) -> None:
+        """Put each archive and its metrics into the bucket."""
+        self.tell.step("Their bytes go to S3", "data-scientist")
+        s3 = self.yard.client("s3", self.keys["data-scientist"])
+        for candidate in candidates:
+            for name, content in (("model.tar.gz", candidate.archive), ("metrics.json", candidate.metrics_file)):
+                key = f"{candidate.name}/{name}"
+                s3.put_object(Bucket=self.bucket, Key=key, Body=content)
+                self.tell.call(f"s3.put_object(Bucket='{self.bucket}', Key='{key}', Body=…)")
+
+    def register(self, candidates: Sequence[Candidate]) -> None:
+        """Make the group and register both as its versions."""
+        self.tell.step("Both are registered, with their metrics, and wait for a review", "data-scientist")
+        sagemaker = self.yard.client("sagemaker", self.keys["data-scientist"])
+        tags = [{"Key": "team", "Value": "clinic"}, {"Key": "project", "Value": "tumour-screening"}]
+        group = sagemaker.create_model_package_group(
+            ModelPackageGroupName=GROUP, ModelPackageGroupDescription="Is this tumour malignant?", Tags=tags
+        )
+        self.tell.call(f"sagemaker.create_model_package_group(ModelPackageGroupName='{GROUP}', …)")
+        self.tell.answer({"ModelPackageGroupArn": group["ModelPackageGroupArn"]})
+        for number, candidate in enumerate(candidates, start=1):
+            arn = sagemaker.create_model_package(**self._registration(candidate))["ModelPackageArn"]
+            self.tell.call("sagemaker.create_model_package(ModelApprovalStatus='PendingManualApproval', …)")
+            self.tell.answer({"ModelPackageArn": arn})
+            self.tell.holds(f"the {candidate.name} is version {number}", arn.endswith(f":model-package/{GROUP}/{number}"))
+            self.versions[candidate.name] = arn
+
+    def _registration(self, candidate: Candidate) -> Mapping[str, Any]:
+        """A CreateModelPackage request."""
+        place = f"s3://{self.bucket}/{candidate.name}"
+        statistics = {"ContentType": "application/json", "S3Uri": f"{place}/metrics.json"}
+        return {
+            "ModelPackageGroupName": GROUP,
+            "ModelPackageDescription": candidate.description,
+            "ModelApprovalStatus": "PendingManualApproval",
+            "InferenceSpecification": {
+                "Containers": [{"Image": IMAGE, "ModelDataUrl": f"{place}/model.tar.gz", "Framework": "SKLEARN"}],
+                "SupportedContentTypes": ["text/csv"],
+                "SupportedResponseMIMETypes": ["text/csv"],
+                "SupportedRealtimeInferenceInstanceTypes": ["ml.m5.large"],
+            },
+            "ModelMetrics": {"ModelQuality": {"Statistics": statistics}},
+            "CustomerMetadataProperties": {"sha256": candidate.sha256, **candidate.parameters},
+        }
+
+    def list_versions(self) -> None:
+        """List them with the AWS CLI."""
+        self.tell.step("The AWS CLI sees them", "data-scientist")
+        table = self._aws(
+            "sagemaker", "list-model-packages", "--model-package-group-name", GROUP, "--output", "table", "--query",
+            "ModelPackageSummaryList[].[ModelPackageVersion,ModelApprovalStatus,ModelPackageDescription]",
+        )  # fmt: skip
+        self.tell.holds("two versions wait for a review", table.count("PendingManualApproval") == 2)
+
+    def _aws(self, *arguments: str) -> str:
+        """Run the AWS CLI as the data scientist, show the command and its answer."""
+        command = Path(sys.executable).with_name("aws")
+        shown = " ".join(f"'{word}'" if "[" in word else word for word in arguments)
+        self.tell.call(f"aws {shown}", "bash")
+        environment = self.yard.shell(self.keys["data-scientist"])
+        done = subprocess.run([command, *arguments], env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Mismatch(f"the AWS CLI answers: it ended with {done.returncode}: {done.stderr.strip()}")
+        self.tell.answer(done.stdout)
+        return done.stdout
+
+    def try_to_approve(self) -> None:
+        """The data scientist may not approve."""
+        self.tell.step("Nobody approves their own model", "data-scientist")
+        self.tell.call("sagemaker.update_model_package(ModelPackageArn=…, ModelApprovalStatus='Approved')")
+        try:
+            self._decide("data-scientist", "regression", "Approved", "I am sure")
+        except ClientError as error:
+            self.tell.refused(str(error))
+            self.tell.holds("refused, and with the reason", error.response["Error"]["Code"] == "AccessDeniedException")
+        else:
+            raise Mismatch("the data scientist's key may not approve")
+        status = self._status("regression")
+        self.tell.holds(f"the version is still {status}", status == "PendingManualApproval")
+
+    def review(self, candidates: Sequence[Candidate]) -> None:
+        """The reviewer reads the metrics, rejects one and approves the other."""
+        self.tell.step("The reviewer reads the registered metrics, rejects one model and approves the other", "reviewer")
+        worse, better = sorted(candidates, key=lambda candidate: candidate.recall)
+        self.tell.holds("the metrics that were registered are the ones that were measured", self._metrics_match(candidates))
+        for candidate, status, reason in (
+            (worse, "Rejected", f"{REASON}: recall {candidate_recall(worse)}"),
+            (better, "Approved", f"Recall {candidate_recall(better)}"),
+        ):
+            self.tell.call(f"sagemaker.update_model_package(…, ModelApprovalStatus='{status}', ApprovalDescription='{reason}')")
+            self._decide("reviewer", candidate.name, status, reason)
+            found = self._describe(candidate.name)
+            self.tell.answer({name: found[name] for name in ("ModelPackageArn", "ModelApprovalStatus", "ApprovalDescription")})
+            self.tell.holds(
+                f"the {candidate.name} is {status.lower()}, with the reason on record",
+                (found["ModelApprovalStatus"], found["ApprovalDescription"]) == (status, reason),
+            )
+
+    def _metrics_match(self, candidates: Sequence[Candidate]) -> bool:
+        s3 = self.yard.client("s3", self.keys["reviewer"])
+        for candidate in candidates:
+            uri = self._describe(candidate.name)["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
+            if download(s3, uri) != candidate.metrics_file:
+                return False
+        return True
+
+    def _decide(self, who: str, name: str, status: str, reason: str) -> None:
+        sagemaker = self.yard.client("sagemaker", self.keys[who])
+        sagemaker.update_model_package(
+            ModelPackageArn=self.versions[name], ModelApprovalStatus=status, ApprovalDescription=reason
+        )
+
+    def _describe(self, name: str) -> Mapping[str, Any]:
+        sagemaker = self.yard.client("sagemaker", self.keys["reviewer"])
+        described: Mapping[str, Any] = sagemaker.describe_model_package(ModelPackageName=self.versions[name])
+        return described
+
+    def _status(self, name: str) -> str:
+        return str(self._describe(name)["ModelApprovalStatus"])
+
+    def deploy(self, data: Screening, candidates: Sequence[Candidate]) -> None:
+        """The deployer takes the latest approved version, exactly its bytes, and predicts."""
+        self.tell.step("The deployer asks for the latest approved version, takes exactly its bytes, and predicts", "deployer")
+        key = self.keys["deployer"]
+        sagemaker, s3 = self.yard.client("sagemaker", key), self.yard.client("s3", key)
+        found = sagemaker.list_model_packages(
+            ModelPackageGroupName=GROUP,
+            ModelApprovalStatus="Approved",
+            SortBy="CreationTime",
+            SortOrder="Descending",
+            MaxResults=1,
+        )["ModelPackageSummaryList"]
+        self.tell.call("sagemaker.list_model_packages(…, ModelApprovalStatus='Approved', SortOrder='Descending', MaxResults=1)")
+        better = max(candidates, key=lambda candidate: candidate.recall)
+        arn = found[0]["ModelPackageArn"] if found else "none"
+        self.tell.answer({"ModelPackageArn": arn})
+        self.tell.holds("it is the one that the reviewer approved", arn == self.versions[better.name])
+        described = sagemaker.describe_model_package(ModelPackageName=arn)
+        archive = download(s3, described["InferenceSpecification"]["Containers"][0]["ModelDataUrl"])
+        digest = hashlib.sha256(archive).hexdigest()
+        registered = described["CustomerMetadataProperties"]["sha256"]
+        self.tell.answer(f"sha256 trained     {better.sha256}\nsha256 registered  {registered}\nsha256 downloaded  {digest}")
+        self.tell.holds("what was downloaded is what was trained, byte for byte", better.sha256 == registered == digest)
+        self._predict(archive, data, better)
+
+    def _predict(self, archive: bytes, data: Screening, better: Candidate) -> None:
+        labels = training.predict(archive, data.test)
+        names = {0: "malignant", 1: "benign"}
+        rows = [(patient + 1, names[labels[patient]], names[int(data.test_labels[patient])]) for patient in range(5)]
+        self.tell.table(("patient", "predicted", "in fact"), rows)
+        right = sum(int(label) == int(truth) for label, truth in zip(labels, data.test_labels, strict=True))
+        accuracy = round(right / len(labels), 4)
+        self.tell.holds(
+            f"{right} of {len(labels)} patients it has never seen are right, as measured", accuracy == better.accuracy
+        )
+
+    def what_next(self) -> None:
+        """End with what to try next."""
+        here = Path(os.path.relpath(self.yard.data))
+        command = os.path.relpath(Path(sys.executable).with_name("modelyard"))
+        self.tell.step("Your turn")
+        self.tell.say("Everything is still there. Start the server again:")
+        self.tell.call(f"{command} serve --data {here}", "bash")
+        self.tell.say("and in another shell, use whatever speaks AWS:")
+        self.tell.call(
+            f'eval "$({command} env --data {here})"\n'
+            f"{os.path.relpath(Path(sys.executable).with_name('aws'))} sagemaker list-model-package-groups\n"
+            f"{os.path.relpath(Path(sys.executable).with_name('aws'))} s3 ls --recursive s3://{self.bucket}",
+            "bash",
+        )
+        self.tell.say("docs/quickstart.md goes on from here.")
+
+
+def candidate_recall(candidate: Candidate) -> str:
+    """The share of malignant tumours found."""
+    return f"{candidate.recall:.1%}"
+
+
+def download(s3: Any, uri: str) -> bytes:
+    """The bytes of an `s3://` address."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    return content
