@@ -35,12 +35,12 @@ class Settings:
     database: str = ""
     """Empty for SQLite in the data directory, or a `postgresql://` address."""
     blobs: str = ""
-    """Empty for a directory in the data directory, or `s3://bucket/prefix`."""
+    """Empty for a directory in the data directory, the path of another directory, or `s3://bucket/prefix`."""
     blobs_endpoint: str = ""
     """The endpoint of the S3 that holds the bytes, when it is not AWS."""
     threads: int = 8
     """Threads for operations that look at many rows, and for all reads when the database is PostgreSQL."""
-    streams: int = 32
+    streams: int = 64
     """Threads for objects on their way in or out."""
     connections: int = 4096
     """Connections held at a time; beyond them the one that has waited longest without a request is closed."""
@@ -65,7 +65,7 @@ class Settings:
 
 
 def load_settings(data: Path, environment: Mapping[str, str], **given: object) -> Settings:
-    """The settings for the data directory `data`: what is `given` (and not None), then the environment, then `modelyard.toml`, then the defaults.
+    """The settings for the data directory `data`: what is `given` and not None, else the environment's, the file's, the default.
 
     Raises SettingsError with one sentence for the first mistake.
     """
@@ -163,9 +163,15 @@ _SECONDS = (_between(0.05, 86400), "between 0.05 and 86400 seconds")
 _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "host": (lambda value: bool(str(value).strip()), "the name or address to listen on"),
     "port": (_between(0, 65535), "a port between 0 and 65535"),
-    "region": (lambda value: str(value).replace("-", "").isalnum() and str(value).isascii(), "the name of a region, such as us-east-1"),
+    "region": (
+        lambda value: str(value).replace("-", "").isalnum() and str(value).isascii(),
+        "the name of a region, such as us-east-1",
+    ),
     "database": (_address("postgresql", "postgres"), "empty for SQLite, or an address that starts with postgresql://"),
-    "blobs": (_address("s3"), "empty for the data directory, or s3://bucket/prefix"),
+    "blobs": (
+        lambda value: "://" not in str(value) or _address("s3")(value),
+        "empty for the data directory, the path of a directory, or s3://bucket/prefix",
+    ),
     "blobs_endpoint": (_address("http", "https"), "empty for AWS, or an http:// or https:// address"),
     "threads": (_between(1, 1024), "between 1 and 1024"),
     "streams": (_between(1, 1024), "between 1 and 1024"),

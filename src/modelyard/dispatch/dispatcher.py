@@ -19,6 +19,7 @@ from modelyard.aws.pagination import Tokens
 from modelyard.blobs.interface import BlobStore
 from modelyard.clock import Clock
 from modelyard.dispatch import client_tokens
+from modelyard.dispatch.content_encoding import unpacked
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Operation, OperationTable
 from modelyard.ids import Ids
@@ -79,7 +80,7 @@ class Dispatcher:
 
         Raises UnknownOperationException for what this server does not answer.
         """
-        route = self.catalogue.route(http)
+        route = self.catalogue.route(unpacked(http, self.settings.max_request_bytes))
         model = route.operation
         operation = self.operations.get((model.service, model.name))
         if operation is None:
@@ -91,7 +92,9 @@ class Dispatcher:
         now = self.clock.now()
         with self.storage.read() as tx:
             caller = self.authenticator.authenticate(tx, call.http, call.model, now, anonymous=call.operation.anonymous)
-        call.request = call.model.parse(caller.http, call.route)
+        # What S3 is sent gzipped is kept gzipped.
+        http = caller.http if call.model.service == "s3" else unpacked(caller.http, self.settings.max_request_bytes)
+        call.request = call.model.parse(http, call.route)
         call.model.validate(call.request)
         facts = RequestFacts(
             now=now,

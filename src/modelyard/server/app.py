@@ -1,0 +1,215 @@
+"""The life of a request: a raw ASGI application whose stages are one list.
+
+Each stage may give the answer, which ends the list; otherwise the next one goes on. An AwsError that a stage raises
+becomes an answer in the wire format of the service that was asked.
+"""
+
+import logging
+import time
+from io import BytesIO
+
+from modelyard.aws.catalogue import routes_by_body
+from modelyard.aws.errors import AwsError, ThrottlingException
+from modelyard.aws.http import HttpResponse
+from modelyard.dispatch.dispatcher import Call
+from modelyard.dispatch.operation import Mode
+from modelyard.server.body import BodyPipe, ClientDisconnected, Receive, gather
+from modelyard.server.composition import House
+from modelyard.server.delivery import deliver, with_first_batch
+from modelyard.server.exchange import Exchange, Scope, Send, request_from
+from modelyard.server.logs import LogWriter
+from modelyard.server.metrics import Metrics
+from modelyard.server.own_pages import OwnPages
+from modelyard.server.pool import Pool, settled
+from modelyard.storage.errors import StorageUnavailable
+
+LARGE_BODY = 256 * 1024
+"""Bodies from here on are hashed, parsed and validated in a thread: it takes milliseconds."""
+SMALL_STREAM = 1024 * 1024
+"""A streaming body up to here is gathered before it takes a thread, so that a slow client does not hold one."""
+
+log = logging.getLogger("modelyard.server")
+
+
+class Application:
+    """Answers requests from a house."""
+
+    def __init__(self, house: House, log_writer: LogWriter) -> None:
+        self.house = house
+        self.dispatcher = house.dispatcher
+        self.embedded = house.storage.embedded
+        self.reads = Pool("reads", house.settings.threads)
+        self.streams = Pool("streams", house.settings.streams)
+        self.checks = Pool("checks", 2)
+        self.metrics = Metrics(
+            {
+                "modelyard_read_threads_busy": ("Calls that run in or wait for the threads for reads.", lambda: self.reads.busy),
+                "modelyard_stream_threads_busy": (
+                    "Calls that run in or wait for the threads for objects.",
+                    lambda: self.streams.busy,
+                ),
+                "modelyard_writes_in_flight": ("Writes whose commit is waited for.", lambda: self.writes),
+            }
+        )
+        self.writes = 0
+        self.own_pages = OwnPages(house, self.metrics, self.checks)
+        self.log_writer = log_writer
+        self.logs_requests = house.settings.log_level in ("debug", "info")
+        self.stages = (
+            self.answer_own_pages,  # /_modelyard/health …, outside AWS's protocols
+            self.read_form,  # the query protocol names its operation in the body
+            self.find_operation,  # from the head of the request: 4xx for what is unknown
+            self.read_body,  # whole and limited, unless the operation streams it
+            self.perform,  # authenticate, parse, validate, authorise, perform: on the thread where that belongs
+        )
+
+    def close(self) -> None:
+        """Wait for the threads."""
+        for pool in (self.reads, self.streams, self.checks):
+            pool.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        exchange = Exchange(scope, receive, send, self.house.ids.request_id(), request_from(scope))
+        requests = self.metrics.requests
+        requests.in_flight += 1
+        try:
+            response = await self._answer(exchange)
+            await deliver(exchange, response, self.streams)
+        except ClientDisconnected:
+            exchange.status = 499
+        finally:
+            if exchange.pipe is not None:
+                exchange.pipe.close()
+            requests.in_flight -= 1
+            seconds = time.perf_counter() - exchange.started
+            requests.count(exchange.name, exchange.status, seconds)
+            self._log(exchange, seconds)
+
+    async def _answer(self, exchange: Exchange) -> HttpResponse:
+        try:
+            for stage in self.stages:
+                response = await stage(exchange)
+                if response is not None:
+                    return response
+            raise RuntimeError("no stage answered the request")
+        except AwsError as error:
+            return self._failure(exchange, error)
+        except StorageUnavailable as error:
+            log.error("the database does not answer: %s", error, extra={"request_id": exchange.request_id})
+            return self._failure(
+                exchange, AwsError("The service cannot reach its database.", code="ServiceUnavailable", status=503)
+            )
+        except ClientDisconnected:
+            raise
+        except Exception:
+            # A defect: the log says all of it, the client is told where to look.
+            log.exception("a defect in answering a request", extra={"request_id": exchange.request_id})
+            return self._failure(exchange, _internal_failure(exchange))
+
+    def _failure(self, exchange: Exchange, error: AwsError) -> HttpResponse:
+        if exchange.pipe is not None and exchange.pipe.broken:
+            raise ClientDisconnected
+        if isinstance(error, ThrottlingException) and exchange.name[0] == "s3":
+            error = AwsError("Please reduce your request rate.", code="SlowDown", status=503)
+        return self.dispatcher.failure(exchange.http, exchange.call, error, exchange.request_id)
+
+    # --- the stages -----------------------------------------------------------------------------
+
+    async def answer_own_pages(self, exchange: Exchange) -> HttpResponse | None:
+        """Health, readiness, metrics."""
+        return await self.own_pages.answer(exchange.http)
+
+    async def read_form(self, exchange: Exchange) -> HttpResponse | None:
+        """Read the body of what may be the query protocol."""
+        if routes_by_body(exchange.http.method, exchange.http.headers):
+            await self._gather(exchange)
+        return None
+
+    async def find_operation(self, exchange: Exchange) -> HttpResponse | None:
+        """Route the request."""
+        exchange.call = self.dispatcher.open(exchange.http, exchange.request_id)
+        return None
+
+    async def read_body(self, exchange: Exchange) -> HttpResponse | None:
+        """Read the body, unless it streams to its operation."""
+        call = _call(exchange)
+        if exchange.body_read:
+            if call.streams_in:
+                exchange.http.stream = BytesIO(exchange.http.body)
+        elif call.streams_in:
+            exchange.pipe = exchange.http.stream = BodyPipe(exchange.receive)
+        else:
+            await self._gather(exchange)
+        return None
+
+    async def perform(self, exchange: Exchange) -> HttpResponse:
+        """Admit the call and perform it, each on the thread where that belongs."""
+        call = _call(exchange)
+        mode = call.operation.mode
+        on_loop = self.embedded and len(exchange.http.body) <= LARGE_BODY
+        if on_loop:
+            self.dispatcher.admit(call)
+            if mode is Mode.READ:
+                return self.dispatcher.perform(call)
+        elif mode is Mode.READ or mode is Mode.SLOW_READ:
+            return await self.reads.run(self._admit_and_perform, call)
+        else:
+            await self.reads.run(self.dispatcher.admit, call)
+        if exchange.pipe is not None and exchange.length is not None and exchange.length <= SMALL_STREAM:
+            await exchange.pipe.gather()
+        if mode is Mode.WRITE:
+            return await self._write(call)
+        if mode is Mode.STREAM:
+            return await self.streams.run(lambda: with_first_batch(self.dispatcher.perform(call)))
+        return await self.reads.run(self.dispatcher.perform, call)
+
+    # --- what they are made of ------------------------------------------------------------------
+
+    def _admit_and_perform(self, call: Call) -> HttpResponse:
+        self.dispatcher.admit(call)
+        return self.dispatcher.perform(call)
+
+    async def _write(self, call: Call) -> HttpResponse:
+        if self.dispatcher.prepares(call):
+            await (self.streams if call.streams_in else self.reads).run(self.dispatcher.prepare, call)
+        self.writes += 1
+        try:
+            return await settled(self.dispatcher.submit(call))
+        finally:
+            self.writes -= 1
+
+    async def _gather(self, exchange: Exchange) -> None:
+        limit = self.house.settings.max_request_bytes
+        exchange.http.body = await gather(exchange.receive, exchange.length, limit)
+        exchange.body_read = True
+
+    def _log(self, exchange: Exchange, seconds: float) -> None:
+        if not self.logs_requests and exchange.status < 500:
+            return
+        service, operation = exchange.name
+        call = exchange.call
+        context = call.context if call is not None else None
+        self.log_writer.write(
+            {
+                "time": self.house.clock.now(),
+                "level": "error" if exchange.status >= 500 else "info",
+                "request_id": exchange.request_id,
+                "service": service,
+                "operation": operation,
+                "status": exchange.status,
+                "duration_ms": round(seconds * 1000, 3),
+                "principal": context.principal.arn if context is not None else None,
+                "source": exchange.http.client,
+            }
+        )
+
+
+def _call(exchange: Exchange) -> Call:
+    assert exchange.call is not None
+    return exchange.call
+
+
+def _internal_failure(exchange: Exchange) -> AwsError:
+    code = "InternalError" if exchange.name[0] == "s3" else "InternalFailure"
+    return AwsError("The request failed for an internal error; the server's log has it by the request id.", code=code, status=500)
