@@ -101,6 +101,8 @@ class Writer:
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._gate = threading.Lock()
         self._closed = False
+        self.turn = threading.Lock()
+        """Held while works run, and not while their commit waits for the disk."""
         self._thread = threading.Thread(target=self._run, name="storage-writer", daemon=True)
         self._thread.start()
 
@@ -117,9 +119,13 @@ class Writer:
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Queue `work` and wait for it; see Storage.write."""
-        if threading.current_thread() is self._thread:
+        if self.is_this_thread():
             raise RuntimeError("a work may not wait for another work: they share the writer's thread")
         return self.submit(work).result()
+
+    def is_this_thread(self) -> bool:
+        """Whether the caller is a work, or an action after a commit."""
+        return threading.current_thread() is self._thread
 
     def close(self) -> None:
         """Finish what is queued, then close the connection."""
@@ -194,18 +200,23 @@ class Writer:
         raise StorageUnavailable(f"the database made the same work repeat {ATTEMPTS} times") from repeat
 
     def _perform(self, jobs: list[_Job]) -> None:
+        with self.turn:
+            keep = self._run_works(jobs)
+        if keep:
+            self._connection.commit()
+        else:
+            self._connection.rollback()
+
+    def _run_works(self, jobs: list[_Job]) -> bool:
+        """Run the works one after the other; whether there is something to commit."""
         if len(jobs) == 1:
             # Alone it needs no savepoint: undoing the work and undoing the batch are the same.
-            if self._kept(jobs[0]):
-                self._connection.commit()
-            else:
-                self._connection.rollback()
-            return
+            return self._kept(jobs[0])
         for job in jobs:
             self._connection.savepoint()
             if not self._kept(job):
                 self._connection.undo()
-        self._connection.commit()
+        return True
 
     def _kept(self, job: _Job) -> bool:
         """Run one work; whether what it wrote shall stay."""
