@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -54,9 +55,10 @@ def env(data: Data = DEFAULT_DATA, account: Account = None, profile: Profile = c
 
 def variables(settings: Settings, key: credentials.Credentials, inherited: Mapping[str, str]) -> dict[str, str]:
     """The variables by name. Writes the files that some of them point to."""
-    address = f"http://127.0.0.1:{running.port_of(settings.data) or settings.port}"
+    address = running.address_of(settings.data) or running.address(settings.host, settings.port)
+    host = urlsplit(address).hostname or "127.0.0.1"
     authority = str(make_authority(settings.data / "tls", settings.host))
-    near = ",".join(dict.fromkeys(["127.0.0.1", "localhost", *filter(None, inherited.get("NO_PROXY", "").split(","))]))
+    near = ",".join(dict.fromkeys(["127.0.0.1", "localhost", host, *filter(None, inherited.get("NO_PROXY", "").split(","))]))
     return {
         "AWS_ENDPOINT_URL": address,
         "AWS_ACCESS_KEY_ID": key.access_key_id,

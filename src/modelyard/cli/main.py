@@ -11,7 +11,7 @@ import typer
 from modelyard.access.accounts import AccountError
 from modelyard.access.keyring import KeyRingError
 from modelyard.aws.errors import AwsError
-from modelyard.cli import accounts, environment, initialise, users, version
+from modelyard.cli import accounts, environment, initialise, serve, users, version
 from modelyard.cli.demo import command as demo
 from modelyard.cli.failure import CommandFailure
 from modelyard.settings import SettingsError
@@ -34,6 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 initialise.add_to(app)
+serve.add_to(app)
 environment.add_to(app)
 app.add_typer(accounts.app)
 app.add_typer(users.app)

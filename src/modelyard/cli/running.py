@@ -10,32 +10,39 @@ FILE = "server.json"
 
 
 @contextmanager
-def announced(data: Path, port: int) -> Iterator[None]:
+def announced(data: Path, address: str) -> Iterator[None]:
     """Say where the server is, as long as it is there."""
     path = data / FILE
     draft = path.with_name(f".{FILE}.{os.getpid()}")
-    draft.write_text(json.dumps({"pid": os.getpid(), "port": port}) + "\n", encoding="utf-8")
+    draft.write_text(json.dumps({"pid": os.getpid(), "address": address}) + "\n", encoding="utf-8")
     draft.replace(path)
     try:
         yield
     finally:
-        if _read(path) == (os.getpid(), port):
+        if _read(path) == (os.getpid(), address):
             path.unlink(missing_ok=True)
 
 
-def port_of(data: Path) -> int | None:
-    """The port of the server that runs on `data`, or None when none does."""
+def address_of(data: Path) -> str | None:
+    """Where the server that runs on `data` answers, or None when none does."""
     found = _read(data / FILE)
     if found is None:
         return None
-    pid, port = found
-    return port if _alive(pid) else None
+    pid, address = found
+    return address if _alive(pid) else None
 
 
-def _read(path: Path) -> tuple[int, int] | None:
+def address(host: str, port: int) -> str:
+    """The address that clients on this machine use for a server that listens on `host`."""
+    if host in ("", "0.0.0.0", "::", "localhost"):  # noqa: S104 - compared with, not bound to
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _read(path: Path) -> tuple[int, str] | None:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        return int(document["pid"]), int(document["port"])
+        return int(document["pid"]), str(document["address"])
     except (OSError, ValueError, KeyError, TypeError):
         return None  # a file that is not there, or is not ours, says nothing about a server
 

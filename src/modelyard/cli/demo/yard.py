@@ -70,7 +70,7 @@ def fresh_directory(folder: Path) -> Path:
     if folder.exists():
         if not (folder / MARK).exists() and any(folder.iterdir()):
             raise CommandFailure(f"{folder} is not empty and no demo made it: name another folder with --folder.")
-        if running.port_of(data) is not None:
+        if running.address_of(data) is not None:
             raise CommandFailure(f"A server still runs on {data}: end it, or name another folder with --folder.")
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
