@@ -1,0 +1,1 @@
+"""AWS's service models and protocols: what comes in over HTTP, and what goes out."""

@@ -93,7 +93,7 @@ class ServiceModel:
 
     @cached_property
     def _errors(self) -> Mapping[str, ErrorShape]:
-        errors = {}
+        errors: dict[str, ErrorShape] = {}
         for name, definition in self._shapes.items():
             if not definition.get("exception"):
                 continue

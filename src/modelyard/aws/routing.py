@@ -13,8 +13,9 @@ from modelyard.aws.http import HttpRequest
 from modelyard.aws.services import Service
 
 _SCOPE = re.compile(r"Credential=[^,/\s]+/[0-9]{8}/[^/,\s]*/([A-Za-z0-9-]+)/aws4_request")
+_SLASH = "(?:/|%2F)"
 _SCOPE_QUERY = re.compile(
-    r"(?:^|&)X-Amz-Credential=[^&/%]+(?:/|%2F)[0-9]{8}(?:/|%2F)[^&/%]*(?:/|%2F)([A-Za-z0-9-]+)(?:/|%2F)", re.I
+    f"(?:^|&)X-Amz-Credential=[^&/%]+{_SLASH}[0-9]{{8}}{_SLASH}[^&/%]*{_SLASH}([A-Za-z0-9-]+){_SLASH}", re.IGNORECASE
 )
 _ACTION = re.compile(r"(?:^|&)Action=([A-Za-z0-9]{1,128})(?=&|$)")
 _VERSION = re.compile(r"(?:^|&)Version=([0-9]{4}-[0-9]{2}-[0-9]{2})(?=&|$)")
@@ -79,7 +80,7 @@ class Recogniser:
         host = http.headers.get("host", "").rpartition("@")[2].lower()
         host = re.sub(r":[0-9]+$", "", host)
         if host.endswith(".localhost") and self._s3:
-            return self._s3[0], host.removesuffix(".localhost").removesuffix(".s3").removeprefix("s3") or ""
+            return self._s3[0], host.removesuffix("s3.localhost").removesuffix(".localhost").removesuffix(".")
         aws = _AWS_HOST.fullmatch(host)
         if aws is None:
             return None, ""

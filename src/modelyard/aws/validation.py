@@ -61,31 +61,32 @@ class Validators:
                 return _scalar_check(shape)
 
     def _is_constrained(self, shape: Shape, seen: set[str]) -> bool:
-        if shape.is_document:
-            return False
-        if _own_tests(shape):
-            return True
+        if shape.is_document or _own_tests(shape):
+            return not shape.is_document
         match shape.type:
             case "structure":
-                if shape.name in seen:
-                    return False
-                known = self._constrained.get(shape.name)
-                if known is None:
-                    seen.add(shape.name)
-                    known = (
-                        bool(shape.traits.get("required"))
-                        or bool(shape.traits.get("union"))
-                        or any(self._is_constrained(member, seen) for _, member in self._model.members(shape))
-                    )
-                    if known or len(seen) == 1:
-                        self._constrained[shape.name] = known
-                return known
+                return self._is_structure_constrained(shape, seen)
             case "list":
                 return self._is_constrained(self._model.element(shape), seen)
             case "map":
                 return any(self._is_constrained(part, seen) for part in self._model.key_and_value(shape))
             case _:
                 return False
+
+    def _is_structure_constrained(self, shape: Shape, seen: set[str]) -> bool:
+        """Whether anything in a structure is constrained; shapes may hold themselves."""
+        if shape.name in self._constrained or shape.name in seen:
+            return self._constrained.get(shape.name, False)
+        outermost = not seen
+        seen.add(shape.name)
+        constrained = bool(shape.traits.get("required") or shape.traits.get("union")) or any(
+            self._is_constrained(member, seen) for _, member in self._model.members(shape)
+        )
+        if constrained:
+            self._constrained[shape.name] = True
+        elif outermost:
+            self._constrained.update((name, False) for name in seen)
+        return constrained
 
     def _structure(self, shape: Shape) -> Check:
         checks: dict[str, tuple[str, Check]] = {}
@@ -123,7 +124,7 @@ class Validators:
                 if not passes(value):
                     violations.add(path, value, constraint, sensitive=sensitive)
             if element_tests and not _all_pass(value, element_tests):
-                violations.add(path, value, f"Member must satisfy constraint: [{_words(element_tests)}]", sensitive=sensitive)
+                violations.add(path, value, f"Member must satisfy constraint: [{_words(element)}]", sensitive=sensitive)
             if within is not None:
                 for number, item in enumerate(value, 1):
                     within(item, f"{path}.{number}.member", violations)
@@ -143,9 +144,9 @@ class Validators:
                 if not passes(value):
                     violations.add(path, value, constraint, sensitive=sensitive)
             if key_tests and not _all_pass(value, key_tests):
-                violations.add(path, value, f"Map keys must satisfy constraint: [{_words(key_tests)}]", sensitive=sensitive)
+                violations.add(path, value, f"Map keys must satisfy constraint: [{_words(key)}]", sensitive=sensitive)
             if value_tests and not _all_pass(value.values(), value_tests):
-                violations.add(path, value, f"Map value must satisfy constraint: [{_words(value_tests)}]", sensitive=sensitive)
+                violations.add(path, value, f"Map value must satisfy constraint: [{_words(value_shape)}]", sensitive=sensitive)
             if within is not None:
                 for name, item in value.items():
                     within(item, f"{path}.{name[:256]}.member", violations)
@@ -193,8 +194,12 @@ def _all_pass(values: Any, tests: list[Test]) -> bool:
     return all(passes(value) for value in values for passes, _ in tests)
 
 
-def _words(tests: list[Test]) -> str:
-    return ", ".join(constraint for _, constraint in tests)
+def _words(shape: Shape) -> str:
+    """All constraints of what a list or map holds; a length of at least 0, too, which cannot be broken."""
+    words = [constraint for _, constraint in _own_tests(shape)]
+    if shape.traits.get("min") == 0 and shape.type in ("string", "blob"):
+        words.insert("max" in shape.traits, "Member must have length greater than or equal to 0")
+    return ", ".join(words)
 
 
 def _scalar_tests(shape: Shape) -> list[Test] | None:

@@ -38,8 +38,8 @@ class RestJsonProtocol(RestProtocol):
         """Writes a body that holds these members; a Document goes out as it is."""
         write = JsonWriters(operation.model).structure_writer(members)
 
-        def write_body(result: Mapping[str, Any]) -> bytes:
-            return result if type(result) is Document else write(result)
+        def write_body(result: Mapping[str, Any] | Document) -> bytes:
+            return result if isinstance(result, Document) else write(result)
 
         return Payload(_CONTENT_TYPE, write_body)
 

@@ -127,6 +127,5 @@ def _write_location(result: Mapping[str, Any]) -> bytes:
     """The one answer of S3 whose root element is the value itself."""
     root = f'LocationConstraint xmlns="{_S3_NAMESPACE}"'
     value = result.get("LocationConstraint")
-    return (
-        f"{_DECLARATION}<{root}>{escape(value)}</LocationConstraint>".encode() if value else f"{_DECLARATION}<{root}/>".encode()
-    )
+    element = f"<{root}>{escape(value)}</LocationConstraint>" if value else f"<{root}/>"
+    return f"{_DECLARATION}{element}".encode()
