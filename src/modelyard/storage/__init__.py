@@ -2,21 +2,29 @@
 
 from pathlib import Path
 
+from modelyard.storage.backup import Manifest, backup, read_manifest, restore
 from modelyard.storage.errors import BackupError, ConstraintViolation, MigrationError, StorageError, StorageUnavailable
 from modelyard.storage.interface import Storage, Transaction
 from modelyard.storage.migrations import migrate
 from modelyard.storage.sqlite import SqliteStorage
+from modelyard.storage.verification import Verification, verify
 
 __all__ = [
     "BackupError",
     "ConstraintViolation",
+    "Manifest",
     "MigrationError",
     "Storage",
     "StorageError",
     "StorageUnavailable",
     "Transaction",
+    "Verification",
+    "backup",
     "migrate",
     "open_storage",
+    "read_manifest",
+    "restore",
+    "verify",
 ]
 
 

@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS modelyard_migrations (
     number BIGINT NOT NULL,
     name {text} NOT NULL,
     checksum {text} NOT NULL,
+    ordinal BIGINT NOT NULL UNIQUE,
     PRIMARY KEY (package, number)
 );
 """
@@ -77,7 +78,7 @@ def migrate(storage: Storage, packages: Sequence[str], *, until: Mapping[str, in
     taken: list[str] = []
     for package in packages:
         steps = migrations_of(package)
-        _check_package(package, steps, {number: entry for (name, number), entry in recorded.items() if name == short(package)})
+        _check_package(steps, {number: entry for (name, number), entry in recorded.items() if name == short(package)})
         for step in steps:
             if step.number > until.get(package, step.number) or (step.package, step.number) in recorded:
                 continue
@@ -87,9 +88,22 @@ def migrate(storage: Storage, packages: Sequence[str], *, until: Mapping[str, in
 
 
 def applied(tx: Transaction) -> dict[tuple[str, int], tuple[str, str]]:
-    """What was applied: (package, number) -> (name, checksum)."""
-    rows = tx.all("SELECT package, number, name, checksum FROM modelyard_migrations ORDER BY package, number")
+    """What was applied, in that order: (package, number) -> (name, checksum)."""
+    rows = tx.all("SELECT package, number, name, checksum FROM modelyard_migrations ORDER BY ordinal")
     return {(package, number): (name, checksum) for package, number, name, checksum in rows}
+
+
+def replay(tx: Transaction, recorded: Mapping[tuple[str, int], tuple[str, str]]) -> None:
+    """Give an empty database the schema that another one has, by the same steps in the same order.
+
+    Raises MigrationError when this version of Modelyard does not have one of them.
+    """
+    _check_known(recorded)
+    run_script(tx, RECORD)
+    for package, number in recorded:
+        steps = migrations_of(package)
+        _check_package(steps, {number: recorded[package, number]})
+        _take(tx, steps[number - 1])
 
 
 @cache
@@ -142,7 +156,8 @@ def _take(tx: Transaction, step: Migration) -> bool:
         return False
     run_script(tx, step.text)
     tx.execute(
-        "INSERT INTO modelyard_migrations (package, number, name, checksum) VALUES (:package, :number, :name, :checksum)",
+        "INSERT INTO modelyard_migrations (package, number, name, checksum, ordinal) "
+        "SELECT :package, :number, :name, :checksum, 1 + count(*) FROM modelyard_migrations",
         {**identity, "name": step.name, "checksum": step.checksum},
     )
     return True
@@ -152,13 +167,13 @@ def _check_known(recorded: Iterable[tuple[str, int]]) -> None:
     """Refuse a database with tables of a package that this version does not have."""
     for package, number in recorded:
         if importlib.util.find_spec(_module(package)) is None:
-            raise _newer(f"{package}/{number:04d}")
+            raise _newer(f"{number:04d} of {package}")
 
 
-def _check_package(package: str, steps: Sequence[Migration], recorded: Mapping[int, tuple[str, str]]) -> None:
+def _check_package(steps: Sequence[Migration], recorded: Mapping[int, tuple[str, str]]) -> None:
     for number, (name, checksum) in recorded.items():
         if number > len(steps):
-            raise _newer(f"{short(package)}/{number:04d}_{name}")
+            raise _newer(f"{number:04d}_{name}")
         if steps[number - 1].checksum != checksum:
             raise MigrationError(
                 f"The migration {steps[number - 1]} was changed after it had been applied to this database; "

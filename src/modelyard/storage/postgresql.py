@@ -80,6 +80,11 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
+def connect(address: str, *, autocommit: bool = True) -> Connection:
+    """A connection on which values travel as everywhere in Modelyard. Raises psycopg.OperationalError."""
+    return psycopg.connect(address, autocommit=autocommit, **_OPTIONS)
+
+
 def _lost(connection: Connection) -> bool:
     return connection.closed or connection.pgconn.transaction_status == TransactionStatus.UNKNOWN
 
@@ -315,7 +320,7 @@ class PostgresqlWriteConnection:
         raise StorageUnavailable(message)
 
     def _connect(self) -> Connection:
-        connection: Connection = psycopg.connect(self._address, autocommit=True, **_OPTIONS)
+        connection = connect(self._address)
         for setting in _WRITER_SETTINGS:
             connection.execute(setting)
         return connection
@@ -381,7 +386,7 @@ def _for_reading(connection: Connection) -> None:
 
 
 def _require_unicode(address: str) -> None:
-    with psycopg.connect(address, autocommit=True, **_OPTIONS) as connection:
+    with connect(address) as connection:
         encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise StorageError(f"The database is encoded in {encoding}: create it with ENCODING 'UTF8'.")
