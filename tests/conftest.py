@@ -1,0 +1,55 @@
+"""What every test may ask for: `yard`, a real server in a process of its own."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from tests.running import RunningYard
+
+
+@pytest.fixture(scope="session")
+def database(request: pytest.FixtureRequest) -> str:
+    """`sqlite`, or what `both_databases` says."""
+    return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture(scope="session")
+def yard(database: str, open_yard: Callable[[str], RunningYard]) -> RunningYard:
+    """A running server with two accounts, shared by all tests: name what you make so that no other test meets it."""
+    return open_yard(database)
+
+
+@pytest.fixture(scope="session")
+def open_yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], RunningYard]]:
+    """One server for each database, started when a test first asks for it; at the end it must have logged no defect."""
+    running: dict[str, RunningYard] = {}
+    with ExitStack() as stack:
+
+        def opened(database: str) -> RunningYard:
+            if database not in running:
+                settings = {} if database == "sqlite" else {"database": stack.enter_context(_postgresql_database())}
+                running[database] = RunningYard(tmp_path_factory.mktemp("yard") / "data", **settings)
+                running[database].start()
+                stack.callback(_end, running[database])
+            return running[database]
+
+        yield opened
+
+
+def _end(running: RunningYard) -> None:
+    code = running.stop()
+    assert code == 0, f"the server ended with exit code {code}: {running.log.read_text()[-2000:]}"
+    assert not running.defects(), "\n".join(running.defects())
+
+
+@contextmanager
+def _postgresql_database() -> Iterator[str]:
+    """The address of a database of a server that is started for it."""
+    from tests.postgresql import PostgresqlServer, fresh_database
+
+    server = PostgresqlServer.start()
+    try:
+        with fresh_database(server.address) as address:
+            yield address
+    finally:
+        server.stop()
