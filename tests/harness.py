@@ -66,7 +66,9 @@ class Yard:
             dispatcher=self.house.dispatcher,
         )
 
-    def call(self, service: str, operation: str, principal: Principal | None = None, region: str = "us-east-1", **request: Any) -> Any:
+    def call(
+        self, service: str, operation: str, principal: Principal | None = None, region: str = "us-east-1", **request: Any
+    ) -> Any:
         """Perform an operation; members by botocore's names, a streaming payload as bytes. Raises AwsError as it does."""
         model = self.house.catalogue.operation(service, operation)
         streamed = model.streaming_input
