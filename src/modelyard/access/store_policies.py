@@ -94,14 +94,16 @@ def managed_policy_named(tx: Transaction, account: str, name: str) -> ManagedPol
     return _policy(row) if row else None
 
 
-def managed_policies(tx: Transaction, account: str, prefix: str, after: str, limit: int) -> list[ManagedPolicy]:
-    """The policies of an account whose path begins with `prefix`, by name, after the name `after`."""
-    rows = tx.all(
-        f"SELECT {_POLICY} FROM iam_managed_policies WHERE account = :account AND folded_name > :after"
-        " AND substr(path, 1, :length) = :prefix ORDER BY folded_name LIMIT :limit",
-        {"account": account, "after": after.lower(), "length": len(prefix), "prefix": prefix, "limit": limit},
-    )
+def managed_policies(tx: Transaction, account: str) -> list[ManagedPolicy]:
+    """The policies of an account, of which there are never more than a quota of IAM's."""
+    rows = tx.all(f"SELECT {_POLICY} FROM iam_managed_policies WHERE account = :account", {"account": account})
     return [_policy(row) for row in rows]
+
+
+def managed_policy_count(tx: Transaction, account: str) -> int:
+    """How many policies an account has."""
+    row = tx.one("SELECT count(*) FROM iam_managed_policies WHERE account = :account", {"account": account})
+    return int(row[0]) if row else 0
 
 
 def policy_version(tx: Transaction, arn: str, version: str) -> PolicyVersion | None:
@@ -152,20 +154,17 @@ def attached_policies(tx: Transaction, identity: str, after: str = "", limit: in
     return [(row[0], row[1]) for row in rows]
 
 
-def attachment_count(tx: Transaction, account: str, arn: str) -> int:
-    """How many users and roles of `account` a policy is attached to."""
-    row = tx.one(
-        "SELECT count(*) FROM iam_attachments WHERE account = :account AND policy_arn = :arn", {"account": account, "arn": arn}
+def usage(tx: Transaction, account: str) -> tuple[dict[str, int], dict[str, int]]:
+    """How many users and roles of `account` each policy is attached to, and how many it bounds, by ARN."""
+    attached = tx.all(
+        "SELECT policy_arn, count(*) FROM iam_attachments WHERE account = :account GROUP BY policy_arn", {"account": account}
     )
-    return int(row[0]) if row else 0
-
-
-def boundary_count(tx: Transaction, account: str, arn: str) -> int:
-    """How many users and roles of `account` a policy bounds."""
-    row = tx.one(
-        "SELECT count(*) FROM iam_identities WHERE account = :account AND boundary_arn = :arn", {"account": account, "arn": arn}
+    bounded = tx.all(
+        "SELECT boundary_arn, count(*) FROM iam_identities"
+        " WHERE account = :account AND boundary_arn IS NOT NULL GROUP BY boundary_arn",
+        {"account": account},
     )
-    return int(row[0]) if row else 0
+    return dict(attached), dict(bounded)
 
 
 def _policy(row: Row) -> ManagedPolicy:

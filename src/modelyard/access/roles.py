@@ -1,0 +1,25 @@
+"""Roles as other parts see them: passing one to a service, and whether the service may take it up."""
+
+from modelyard.access import store
+from modelyard.access.evaluation import decide
+from modelyard.access.permission import Permission, RequestFacts, Resource
+from modelyard.access.principal import Principal, PrincipalKind
+from modelyard.storage.interface import Transaction
+
+
+def pass_role(tx: Transaction, role_arn: str, service: str) -> Permission:
+    """The permission to hand a role to `service` (`sagemaker.amazonaws.com`), which every operation that takes a role needs."""
+    role = store.identity_by_arn(tx, role_arn)
+    account = role_arn.split(":", 5)[4] if role_arn.count(":") >= 5 else ""
+    resource = Resource(role_arn, account, role.tags if role else {})
+    return Permission("iam:PassRole", resource, {"iam:PassedToService": service})
+
+
+def service_may_assume(tx: Transaction, role_arn: str, service: str, facts: RequestFacts) -> bool:
+    """Whether the role exists and its trust policy lets `service` assume it."""
+    role = store.identity_by_arn(tx, role_arn)
+    if role is None:
+        return False
+    caller = Principal(arn=service, account="", kind=PrincipalKind.SERVICE, unique_id=service, name=service)
+    resource = Resource(role.arn, role.account, role.tags, role.trust_policy)
+    return decide(caller, Permission("sts:AssumeRole", resource), facts).allowed
