@@ -8,13 +8,15 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
+
 from modelyard.access.authentication import Authenticator
 from modelyard.access.evaluation import decide
 from modelyard.access.permission import RequestFacts
 from modelyard.access.principal import Principal
 from modelyard.aws.catalogue import Catalogue, OperationModel, Route
 from modelyard.aws.errors import AccessDeniedException, AwsError, UnknownOperationException
-from modelyard.aws.http import HttpRequest, HttpResponse
+from modelyard.aws.http import Document, HttpRequest, HttpResponse
 from modelyard.aws.pagination import Tokens
 from modelyard.blobs.interface import BlobStore
 from modelyard.clock import Clock
@@ -142,7 +144,8 @@ class Dispatcher:
         model.validate(request)
         context = replace(caller, principal=principal, http=None, prepared=None)
         if operation.mode is not Mode.WRITE:
-            return self._perform_read(operation, context, request)
+            result = self._perform_read(operation, context, request)
+            return orjson.loads(bytes(result)) if isinstance(result, Document) else result
         if context.transaction is not None:
             return self._perform_write(operation, context, request, model)
         if operation.prepare is not None and (operation.prepares is None or operation.prepares(request)):

@@ -33,7 +33,7 @@ class Registry:
         return str(answer["ModelPackageArn"])
 
     def describe(self, name: str) -> dict[str, Any]:
-        described: dict[str, Any] = json.loads(self.yard.call("sagemaker", "DescribeModelPackage", ModelPackageName=name))
+        described: dict[str, Any] = self.yard.call("sagemaker", "DescribeModelPackage", ModelPackageName=name)
         return described
 
     def update(self, arn: str, **members: Any) -> None:

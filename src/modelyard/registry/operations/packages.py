@@ -129,7 +129,7 @@ def _with_source(context: Context, request: Request) -> Request:
         package_name(source, context.account, context.region)
     except NotAName:
         return request
-    document = orjson.loads(context.call("sagemaker", "DescribeModelPackage", {"ModelPackageName": source}))
+    document = context.call("sagemaker", "DescribeModelPackage", {"ModelPackageName": source})
     return model_package.clone(document, request)
 
 
