@@ -1,0 +1,1 @@
+"""S3: buckets, objects, versions and uploads, on durable bytes."""

@@ -1,0 +1,50 @@
+"""Putting objects."""
+
+from typing import Any
+
+from modelyard.dispatch.context import Context
+from modelyard.dispatch.operation import Mode, Request, operations_of
+from modelyard.object_store import store_objects, wanted
+from modelyard.object_store.object_version import ObjectVersion
+from modelyard.object_store.permissions import bucket_at, writing
+from modelyard.object_store.placing import check_write, defaults_of, new_version_id, placed
+from modelyard.object_store.receiving import Received, receive
+from modelyard.storage.interface import Transaction
+
+operation = operations_of("s3")
+
+
+@operation("PutObject", mode=Mode.STREAM, permissions=writing, anonymous=True)
+def put_object(context: Context, request: Request) -> dict[str, Any]:
+    """Take in an object. Its bytes and its row are on disk before the answer leaves."""
+    wanted.refuse_unavailable(request)
+    with context.read() as tx:
+        bucket = bucket_at(tx, request["Bucket"], request.get("ExpectedBucketOwner"))
+        check_write(tx, bucket, request)
+        # Whatever is wrong with the request is said before the bytes are read.
+        wanted.lock_of(request, defaults_of(tx, bucket), context.now)
+    wanted.headers_of(request)
+    received = receive(context, request, request["Body"])
+    return context.write(lambda tx: _place(context, tx, request, received))
+
+
+def _place(context: Context, tx: Transaction, request: Request, received: Received) -> dict[str, Any]:
+    bucket = bucket_at(tx, request["Bucket"], request.get("ExpectedBucketOwner"))
+    check_write(tx, bucket, request)
+    received.refer(tx, context.blobs)
+    defaults = defaults_of(tx, bucket)
+    version = ObjectVersion(
+        key=request["Key"],
+        version_id=new_version_id(context, bucket),
+        modified=context.now,
+        size=received.blob.size,
+        etag=received.etag,
+        digest=received.blob.digest,
+        storage_class=wanted.storage_class_of(request),
+        checksum=received.checksum,
+        headers=wanted.headers_of(request) | wanted.encryption_of(request, defaults),
+        tags=wanted.tags_of(request.get("Tagging")),
+        lock=wanted.lock_of(request, defaults, context.now),
+    )
+    store_objects.add(tx, bucket, version)
+    return placed(bucket, version)
