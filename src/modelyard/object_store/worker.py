@@ -3,10 +3,9 @@
 Runs in a thread of the server from time to time; several servers may do so at once.
 """
 
-import logging
-import threading
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count, islice
+from typing import Protocol
 
 from modelyard.blobs.interface import Blob, BlobStore
 from modelyard.clock import Clock
@@ -20,8 +19,6 @@ BATCH = 200
 SWEEP_SECONDS = 600.0
 ORPHANS_EVERY = 144
 """Sweeps between two looks at everything that is kept: about a day."""
-
-logger = logging.getLogger(__name__)
 
 
 def sweep(storage: Storage, blobs: BlobStore, clock: Clock, *, grace: float = GRACE_SECONDS) -> int:
@@ -54,18 +51,35 @@ def adopt_orphans(storage: Storage, blobs: BlobStore, clock: Clock) -> int:
     return adopted
 
 
-def run(storage: Storage, blobs: BlobStore, clock: Clock, stop: threading.Event) -> None:
-    """Clear up from time to time until `stop` is set."""
-    rounds = 0
-    while not stop.is_set():
-        try:
-            if rounds % ORPHANS_EVERY == 0:
-                adopt_orphans(storage, blobs, clock)
-            sweep(storage, blobs, clock)
-        except Exception:
-            logger.exception("clearing up failed; it will be tried again")
-        rounds += 1
-        stop.wait(SWEEP_SECONDS)
+class House(Protocol):
+    """What the worker needs of the server it runs in."""
+
+    @property
+    def storage(self) -> Storage:
+        """Where the rows are."""
+        ...
+
+    @property
+    def blobs(self) -> BlobStore:
+        """Where the bytes are."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+        ...
+
+
+def periodic(house: House) -> tuple[float, Callable[[], None]]:
+    """What the server calls from time to time, and after how many seconds each time."""
+    turns = count()
+
+    def clear_up() -> None:
+        if next(turns) % ORPHANS_EVERY == 0:
+            adopt_orphans(house.storage, house.blobs, house.clock)
+        sweep(house.storage, house.blobs, house.clock)
+
+    return SWEEP_SECONDS, clear_up
 
 
 def _batches(digests: Iterable[str]) -> Iterator[list[str]]:
