@@ -26,11 +26,14 @@ class Shape:
     type: str
     """structure, list, map, string, integer, long, float, double, boolean, blob, timestamp."""
     traits: Json
+    location_name: str | None
+    """The name on the wire, where it differs from the member's."""
 
     @property
-    def location_name(self) -> str | None:
-        """The name on the wire, where it differs from the member's."""
-        return self.traits.get("locationName")
+    def root_name(self) -> str:
+        """The name of an XML document of this shape."""
+        name: str = self.traits.get("locationName", self.name)
+        return name
 
     @property
     def is_document(self) -> bool:
@@ -72,7 +75,10 @@ class ServiceModel:
         """The shape that `reference` leads to."""
         name = reference["shape"]
         definition = self._shapes[name]
-        return Shape(name, definition["type"], {**definition, **reference})
+        traits = {**definition, **reference}
+        # The name that a structure has by itself is the one of a document of it, not of a member that holds it.
+        named = reference if definition["type"] == "structure" else traits
+        return Shape(name, definition["type"], traits, named.get("locationName"))
 
     def members(self, shape: Shape) -> Iterator[tuple[str, Shape]]:
         """The members of a structure, in the model's order."""

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from modelyard.aws.errors import AwsError
+from modelyard.aws.errors import AwsError, UnknownOperationException
 from modelyard.aws.http import HttpRequest, HttpResponse
 from modelyard.aws.models import ServiceModel, Shape
+from modelyard.aws.protocols.compression import decompressed
 from modelyard.aws.protocols.json import JsonProtocol
 from modelyard.aws.protocols.protocol import OperationShapes, Parse, Serialize, WireProtocol
 from modelyard.aws.protocols.query import QueryProtocol
@@ -41,6 +42,7 @@ class OperationModel:
             output=model.shape(output) if output else None,
             wrapper=output.get("resultWrapper") if output else None,
         )
+        self._compressible = "requestcompression" in definition
         self.idempotency_token = self._input_member("idempotencyToken")
         """The member that botocore fills with a token of its own."""
         self.streaming_input = self._streaming(self._shapes.input)
@@ -55,10 +57,12 @@ class OperationModel:
 
     @cached_property
     def _parse(self) -> Parse:
+        self._refuse_event_streams(self._shapes.input)
         return self._protocol.parser(self._shapes)
 
     @cached_property
     def _serialize(self) -> Serialize:
+        self._refuse_event_streams(self._shapes.output)
         return self._protocol.serializer(self._shapes)
 
     @cached_property
@@ -67,7 +71,7 @@ class OperationModel:
 
     def parse(self, http: HttpRequest, route: "Route") -> dict[str, Any]:
         """Read the request out of its wire format. Raises AwsError for what cannot be read."""
-        return self._parse(http, route.path)
+        return self._parse(decompressed(http) if self._compressible else http, route.path)
 
     def validate(self, request: Mapping[str, Any]) -> None:
         """Check a request against every constraint of the model. Raises ValidationException that names all it breaks."""
@@ -81,6 +85,10 @@ class OperationModel:
         """Write an error as this operation's protocol does."""
         return serialize_error(self._protocol.name, self._model, error, request_id, method=self._shapes.method)
 
+    def _refuse_event_streams(self, shape: Shape | None) -> None:
+        if shape is not None and any(member.is_event_stream for _, member in self._model.members(shape)):
+            raise UnknownOperationException(f"{self.service}:{self.name} streams events, which Modelyard does not do.")
+
     def _input_member(self, trait: str) -> str | None:
         if self._shapes.input is None:
             return None
@@ -91,7 +99,7 @@ class OperationModel:
         if shape is None or payload is None:
             return None
         member = dict(self._model.members(shape))[payload]
-        return payload if member.traits.get("streaming") or member.is_event_stream else None
+        return payload if member.traits.get("streaming") else None
 
 
 def serialize_error(

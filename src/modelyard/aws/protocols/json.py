@@ -69,7 +69,8 @@ def error_document(model: ServiceModel | None, fault: Fault) -> dict[str, Any]:
     """The JSON members of an error: its message and what its shape adds."""
     if model is None or fault.modelled is None or not fault.members:
         return {"message": fault.message, **fault.members}
-    return {"message": fault.message, **JsonWriters(model).converter(fault.modelled.shape)(fault.members)}
+    members = {name: member for name, member in model.members(fault.modelled.shape) if "location" not in member.traits}
+    return {"message": fault.message, **JsonWriters(model).members_converter(members)(fault.members)}
 
 
 def _content_type(model: ServiceModel | None) -> str:

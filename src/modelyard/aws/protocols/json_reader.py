@@ -62,8 +62,6 @@ class JsonReaders:
         """The function that reads a value of this shape. It raises SerializationException in AWS's words."""
         if shape.is_document:
             return _as_it_is
-        if shape.traits.get("jsonvalue"):
-            return _read_json_text
         match shape.type:
             case "structure":
                 return self._structures.get(shape.name) or self._structure(shape)
@@ -131,10 +129,6 @@ def _structure_reader(members: dict[str, tuple[str, Convert]]) -> Convert:
 
 def _as_it_is(value: Any) -> Any:
     return value
-
-
-def _read_json_text(value: Any) -> Any:
-    return parse_json(_read_string(value).encode())
 
 
 def _unexpected(value: Any, otherwise: str, java_type: str) -> SerializationException:

@@ -29,12 +29,17 @@ class JsonWriters:
 
     def structure_writer(self, members: Mapping[str, Shape]) -> Callable[[Mapping[str, Any]], bytes]:
         """The function that writes an object with these members (those of a result that travel in its body)."""
-        converters = {name: (member.location_name or name, self.converter(member)) for name, member in members.items()}
-        return _writer(_structure_converter(converters), plain=False)
+        return _writer(self.members_converter(members), plain=False)
+
+    def members_converter(self, members: Mapping[str, Shape]) -> Convert:
+        """The function from a mapping with these members to a JSON value."""
+        return _structure_converter(
+            {name: (member.location_name or name, self.converter(member)) for name, member in members.items()}
+        )
 
     def _needs_conversion(self, shape: Shape, seen: set[str]) -> bool:
-        if shape.is_document or shape.traits.get("jsonvalue"):
-            return not shape.is_document
+        if shape.is_document:
+            return False
         match shape.type:
             case "structure":
                 is_new = shape.name not in seen
@@ -54,8 +59,6 @@ class JsonWriters:
         """The function from values of this shape to JSON values."""
         if shape.is_document:
             return _as_it_is
-        if shape.traits.get("jsonvalue"):
-            return lambda value: orjson.dumps(value).decode()
         match shape.type:
             case "structure":
                 return self._structures.get(shape.name) or self._structure(shape)

@@ -144,14 +144,11 @@ class _FormReaders:
 
         self._structures[shape.name] = read
         for name, member in self._model.members(shape):
-            members[self._wire_name(name, member)] = (name, self.reader(member))
+            read_member = self.reader(member)
+            if member.type == "list" and member.traits.get("flattened"):  # botocore names it after what it holds
+                members[self._model.element(member).location_name or name] = (name, read_member)
+            members[member.location_name or name] = (name, read_member)
         return read
-
-    def _wire_name(self, name: str, member: Shape) -> str:
-        """A flattened list goes under the name of what it holds."""
-        if member.type == "list" and member.traits.get("flattened"):
-            return self._model.element(member).location_name or member.location_name or name
-        return member.location_name or name
 
     def _list(self, shape: Shape) -> ReadTree:
         element = self._model.element(shape)

@@ -13,6 +13,7 @@ import orjson
 from modelyard.aws.errors import AwsError
 from modelyard.aws.http import HttpRequest, HttpResponse
 from modelyard.aws.models import ServiceModel, Shape
+from modelyard.aws.protocols.faults import Fault
 from modelyard.aws.protocols.json_reader import parse_json
 from modelyard.aws.protocols.protocol import OperationShapes, Parse, Serialize
 from modelyard.aws.protocols.scalars import SerializationException, scalar_reader, scalar_writer
@@ -113,8 +114,6 @@ class RestProtocol(ABC):
         return parse
 
     def _take_payload(self, model: ServiceModel, shape: Shape) -> Take:
-        if shape.is_event_stream:
-            raise AwsError("Event streams are not available in Modelyard.", code="UnknownOperationException")
         if shape.traits.get("streaming"):
             return lambda http, _path, _fields: http.stream if http.stream is not None else io.BytesIO(http.body)
         if shape.type == "blob":
@@ -152,11 +151,10 @@ class RestProtocol(ABC):
     def _payload(self, operation: OperationShapes, members: Mapping[str, Shape]) -> Payload | None:
         name = operation.output.traits.get("payload") if operation.output else None
         if name is None:
-            body = {name: member for name, member in members.items() if "location" not in member.traits}
+            outside = ("header", "headers", "statusCode")
+            body = {name: member for name, member in members.items() if member.traits.get("location") not in outside}
             return self.body_writer(operation, body) if body or operation.output else None
         shape = members[name]
-        if shape.is_event_stream:
-            raise AwsError("Event streams are not available in Modelyard.", code="UnknownOperationException")
         if shape.type == "blob":
             return Payload("application/octet-stream", lambda result: result.get(name) or b"")
         if shape.type == "string" and not shape.is_document:
@@ -187,7 +185,7 @@ def _takes(model: ServiceModel, members: Mapping[str, Shape]) -> dict[str, Take]
             case "header":
                 takes[name] = _take_header(model, wire_name.lower(), member)
             case "headers":
-                takes[name] = _take_headers(wire_name.lower())
+                takes[name] = _take_headers((member.location_name or "").lower())
     return takes
 
 
@@ -237,6 +235,8 @@ def _json_header(text: str) -> Any:
 
 def split_list(text: str) -> list[str]:
     """The items of a header that is a list; an item in quotes may hold commas."""
+    if not text.strip():
+        return []
     items, item, quoted, characters = [], "", False, iter(text)
     was_quoted = False
     for character in characters:
@@ -268,7 +268,7 @@ def _puts(model: ServiceModel, members: Mapping[str, Shape]) -> dict[str, Put]:
             case "header":
                 puts[name] = _put_header(model, wire_name, member)
             case "headers":
-                puts[name] = _put_headers(wire_name)
+                puts[name] = _put_headers((member.location_name or "").lower())
     return puts
 
 
@@ -283,6 +283,16 @@ def _put_header(model: ServiceModel, name: str, shape: Shape) -> Put:
         )
     write = scalar_writer(shape, "rfc822")
     return lambda value, headers: headers.append((name, header_text(write(value))))
+
+
+def error_headers(model: ServiceModel | None, fault: Fault) -> list[tuple[str, str]]:
+    """The members of a modelled error that travel in headers."""
+    headers: list[tuple[str, str]] = []
+    if model is not None and fault.modelled is not None and fault.members:
+        for name, put in _puts(model, dict(model.members(fault.modelled.shape))).items():
+            if fault.members.get(name) is not None:
+                put(fault.members[name], headers)
+    return headers
 
 
 def _quoted(text: str) -> str:

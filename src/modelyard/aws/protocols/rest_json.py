@@ -13,7 +13,7 @@ from modelyard.aws.protocols.json import error_document
 from modelyard.aws.protocols.json_reader import JsonReaders, parse_json
 from modelyard.aws.protocols.json_writer import JsonWriters
 from modelyard.aws.protocols.protocol import OperationShapes
-from modelyard.aws.protocols.rest import Payload, ReadBody, RestProtocol
+from modelyard.aws.protocols.rest import Payload, ReadBody, RestProtocol, error_headers
 
 _CONTENT_TYPE = "application/json"
 
@@ -57,5 +57,6 @@ class RestJsonProtocol(RestProtocol):
         """The code in a header, the message and the members of the error in the body."""
         fault = fault_of(model, self.name, error)
         headers = [("content-type", _CONTENT_TYPE), ("x-amzn-requestid", request_id), ("x-amzn-errortype", fault.code)]
+        headers += error_headers(model, fault)
         body = b"" if method == "HEAD" else orjson.dumps(error_document(model, fault))
         return HttpResponse(fault.status, headers, body)

@@ -6,9 +6,9 @@ from typing import Any
 from modelyard.aws.errors import AwsError
 from modelyard.aws.http import HttpResponse
 from modelyard.aws.models import ServiceModel, Shape
-from modelyard.aws.protocols.faults import fault_of
+from modelyard.aws.protocols.faults import Fault, fault_of
 from modelyard.aws.protocols.protocol import OperationShapes
-from modelyard.aws.protocols.rest import Payload, ReadBody, RestProtocol
+from modelyard.aws.protocols.rest import Payload, ReadBody, RestProtocol, error_headers
 from modelyard.aws.protocols.xml_reader import XmlReaders, parse_xml
 from modelyard.aws.protocols.xml_writer import XmlWriters, escape
 
@@ -77,11 +77,11 @@ class RestXmlProtocol(RestProtocol):
     def _root(operation: OperationShapes) -> str:
         output = operation.output
         named = _S3_ROOTS.get(operation.name) if operation.model.service.name == "s3" else None
-        return named or (output and (output.location_name or output.name)) or f"{operation.name}Result"
+        return named or (output and output.root_name) or f"{operation.name}Result"
 
     def payload_writer(self, model: ServiceModel, name: str, shape: Shape) -> Payload:
         """Writes a body that is the one member `name`, in the element of its name."""
-        write = _writers(model).element(shape.location_name or shape.name, shape, _namespace(model))
+        write = _writers(model).element(shape.root_name, shape, _namespace(model))
 
         def write_body(result: Mapping[str, Any]) -> bytes:
             if result.get(name) is None:
@@ -103,10 +103,10 @@ class RestXmlProtocol(RestProtocol):
     def serialize_error(self, model: ServiceModel | None, error: AwsError, request_id: str, *, method: str) -> HttpResponse:
         """`<Error>` with code, message, further members, request id and host id."""
         fault = fault_of(model, self.name, error)
-        headers = self.request_id_headers(request_id)
+        headers = self.request_id_headers(request_id) + error_headers(model, fault)
         if method == "HEAD" or fault.status == _NOT_MODIFIED:
             return HttpResponse(fault.status, headers)
-        members = "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in fault.members.items() if value is not None)
+        members = "".join(_error_members(model, fault))
         body = (
             f"{_DECLARATION}<Error><Code>{escape(fault.code)}</Code><Message>{escape(fault.message)}</Message>{members}"
             f"<RequestId>{request_id}</RequestId><HostId>{request_id}</HostId></Error>"
@@ -121,6 +121,20 @@ def _writers(model: ServiceModel) -> XmlWriters:
 def _namespace(model: ServiceModel) -> str:
     uri = _S3_NAMESPACE if model.service.name == "s3" else model.metadata.get("xmlNamespace")
     return f' xmlns="{escape(uri)}"' if uri else ""
+
+
+def _error_members(model: ServiceModel | None, fault: Fault) -> list[str]:
+    """The elements of an error besides its code and message: those its shape has, and whatever else S3 tells."""
+    shapes = dict(model.members(fault.modelled.shape)) if model is not None and fault.modelled is not None else {}
+    pieces: list[str] = []
+    for name, value in fault.members.items():
+        if value is None or name in ("Code", "Message", "message"):
+            continue
+        if name not in shapes:
+            pieces.append(f"<{name}>{escape(str(value))}</{name}>")
+        elif model is not None and "location" not in shapes[name].traits:
+            _writers(model).element(shapes[name].location_name or name, shapes[name])(value, pieces)
+    return pieces
 
 
 def _write_location(result: Mapping[str, Any]) -> bytes:

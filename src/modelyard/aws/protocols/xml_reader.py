@@ -128,7 +128,9 @@ class XmlReaders:
                 attributes[wire_name.rpartition(":")[2]] = name
             elif member.traits.get("flattened") and member.type == "list":
                 element = self._model.element(member)
-                elements[element.location_name or wire_name] = (name, _each(self.reader(element)))
+                read_each = _each(self.reader(element))
+                elements[element.location_name or wire_name] = (name, read_each)  # as botocore names it
+                elements[wire_name] = (name, read_each)
             elif member.traits.get("flattened") and member.type == "map":
                 elements[wire_name] = (name, self._entries(member))
             else:
