@@ -10,6 +10,8 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+INDENT = "   "
+
 
 class Mismatch(Exception):
     """What was claimed is not what happened; the text says which claim."""
@@ -38,20 +40,21 @@ class Narrator:
 
     def say(self, sentence: str) -> None:
         """Explain."""
-        self._indented(Text(sentence))
+        self._lines(Text(sentence))
 
     def call(self, code: str, language: str = "python") -> None:
         """Show what is being run."""
-        self._indented(Syntax(code, language, theme="ansi_dark", background_color="default", word_wrap=True))
+        self._lines(Syntax("", language, theme="ansi_dark", background_color="default").highlight(code))
 
     def answer(self, value: Mapping[str, object] | str) -> None:
-        """Show what came back."""
-        text = value if isinstance(value, str) else json.dumps(value, indent=2, default=str)
-        self._indented(Text(text.rstrip("\n"), style="green"))
+        """Show what came back: one member on one line, more on as many."""
+        indent = 2 if len(value) > 1 else None
+        text = value if isinstance(value, str) else json.dumps(value, indent=indent, ensure_ascii=False, default=str)
+        self._lines(Text(text, style="green"))
 
     def refused(self, text: str) -> None:
         """Show a refusal that was meant to come."""
-        self._indented(Text(text, style="yellow"))
+        self._lines(Text(text, style="yellow"))
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Show figures."""
@@ -60,13 +63,16 @@ class Narrator:
             table.add_column(heading)
         for row in rows:
             table.add_row(*(str(cell) for cell in row))
-        self._indented(table)
+        self.console.print(Padding(table, (0, 0, 0, len(INDENT))))
 
     def holds(self, claim: str, fact: bool) -> None:
         """State a claim, which has to be true. Raises Mismatch."""
         if not fact:
             raise Mismatch(claim)
-        self._indented(Text("✓ ", style="bold green").append(claim, style="default"))
+        self._lines(Text("✓ ", style="bold green").append(claim, style="default"))
 
-    def _indented(self, what: Text | Syntax | Table) -> None:
-        self.console.print(Padding(what, (0, 0, 0, 3)))
+    def _lines(self, text: Text) -> None:
+        """Print without breaking lines, so that what is shown can be copied."""
+        text.rstrip()
+        for line in text.split():
+            self.console.print(Text(INDENT).append_text(line), soft_wrap=True)

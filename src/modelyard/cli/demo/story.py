@@ -1,7 +1,7 @@
 """What happens in the demo, step by step. Every sentence that can be checked is checked."""
 
 import hashlib
-import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,6 @@ from modelyard.cli.demo.yard import Yard
 
 GROUP = "clinic-tumour-screening"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
-REASON = "Misses one malignant tumour in six"
 
 
 @dataclass
@@ -128,7 +127,7 @@ class Story:
 
     def _aws(self, *arguments: str) -> str:
         """Run the AWS CLI as the data scientist, show the command and its answer."""
-        command = Path(sys.executable).with_name("aws")
+        command = _beside_python("aws")
         shown = " ".join(f"'{word}'" if "[" in word else word for word in arguments)
         self.tell.call(f"aws {shown}", "bash")
         environment = self.yard.shell(self.keys["data-scientist"])
@@ -158,8 +157,8 @@ class Story:
         worse, better = sorted(candidates, key=lambda candidate: candidate.recall)
         self.tell.holds("the metrics that were registered are the ones that were measured", self._metrics_match(candidates))
         for candidate, status, reason in (
-            (worse, "Rejected", f"{REASON}: recall {candidate_recall(worse)}"),
-            (better, "Approved", f"Recall {candidate_recall(better)}"),
+            (worse, "Rejected", f"Misses {1 - worse.recall:.1%} of the malignant tumours"),
+            (better, "Approved", f"Finds {better.recall:.1%} of the malignant tumours"),
         ):
             self.tell.call(f"sagemaker.update_model_package(…, ModelApprovalStatus='{status}', ApprovalDescription='{reason}')")
             self._decide("reviewer", candidate.name, status, reason)
@@ -230,24 +229,26 @@ class Story:
 
     def what_next(self) -> None:
         """End with what to try next."""
-        here = Path(os.path.relpath(self.yard.data))
-        command = os.path.relpath(Path(sys.executable).with_name("modelyard"))
+        data, command, aws = (_as_typed(path) for path in (self.yard.data, _beside_python("modelyard"), _beside_python("aws")))
         self.tell.step("Your turn")
         self.tell.say("Everything is still there. Start the server again:")
-        self.tell.call(f"{command} serve --data {here}", "bash")
+        self.tell.call(f"{command} serve --data {data}", "bash")
         self.tell.say("and in another shell, use whatever speaks AWS:")
-        self.tell.call(
-            f'eval "$({command} env --data {here})"\n'
-            f"{os.path.relpath(Path(sys.executable).with_name('aws'))} sagemaker list-model-package-groups\n"
-            f"{os.path.relpath(Path(sys.executable).with_name('aws'))} s3 ls --recursive s3://{self.bucket}",
-            "bash",
-        )
+        self.tell.call(f'eval "$({command} env --data {data})"', "bash")
+        self.tell.call(f"{aws} sagemaker list-model-package-groups", "bash")
+        self.tell.call(f"{aws} s3 ls --recursive s3://{self.bucket}", "bash")
         self.tell.say("docs/quickstart.md goes on from here.")
 
 
-def candidate_recall(candidate: Candidate) -> str:
-    """The share of malignant tumours found."""
-    return f"{candidate.recall:.1%}"
+def _beside_python(command: str) -> Path:
+    """A command of this environment."""
+    return Path(sys.executable).with_name(command)
+
+
+def _as_typed(path: Path) -> str:
+    """A path as a person in this directory would type it."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def download(s3: Any, uri: str) -> bytes:

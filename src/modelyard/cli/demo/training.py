@@ -79,7 +79,7 @@ def load() -> Screening:
 
 
 def candidates(data: Screening) -> Sequence[Candidate]:
-    """Train the two models that compete: a small forest on three measurements' worth of depth, and a scaled regression."""
+    """Train the two models that compete."""
     forest = RandomForestClassifier(n_estimators=5, max_depth=1, random_state=7)
     regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     return (
