@@ -28,7 +28,7 @@ class MalformedCondition(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Quantified:
+class _Comparison:
     """One operator on one key: everything that evaluation needs."""
 
     read: ReadKey
@@ -44,15 +44,21 @@ class _Quantified:
         except ValueError:  # what the request says is not of the operator's type
             return self.denies
 
-    def plain(self, context: RequestContext) -> bool:
+    def plain(self) -> Condition:
         """Without a set prefix."""
-        value = self.read(context)
-        if value is None:
-            return self.negated or self.if_exists
-        if isinstance(value, str):
-            return self.satisfies(value, context)
-        quantifier = any if self.denies else all
-        return quantifier(self.satisfies(each, context) for each in value)
+        read, satisfies = self.read, self.satisfies
+        without_key = self.negated or self.if_exists
+        of_several = any if self.denies else all
+
+        def condition(context: RequestContext) -> bool:
+            value = read(context)
+            if value is None:
+                return without_key
+            if isinstance(value, str):
+                return satisfies(value, context)
+            return of_several(satisfies(each, context) for each in value)
+
+        return condition
 
     def for_any(self, context: RequestContext) -> bool:
         """ForAnyValue: at least one value of the request satisfies the operator."""
@@ -95,8 +101,10 @@ def compile_condition(operator: str, key: str, values: Sequence[str], *, variabl
         test = make_test(tuple(values), variables)
     except MalformedValue as error:
         raise MalformedCondition(f"Invalid value for condition {operator} on {key}: {error}.") from None
-    quantified = _Quantified(key_reader(key), test, negated, if_exists, denies)
-    return {"": quantified.plain, FOR_ANY: quantified.for_any, FOR_ALL: quantified.for_all}[prefix]
+    comparison = _Comparison(key_reader(key), test, negated, if_exists, denies)
+    if prefix == FOR_ANY:
+        return comparison.for_any
+    return comparison.for_all if prefix == FOR_ALL else comparison.plain()
 
 
 def _null(key: str, values: Sequence[str]) -> Condition:

@@ -6,7 +6,6 @@ Names of keys, and of the tags after the slash, are compared without regard to c
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
 
 from modelyard.access.permission import ConditionValues, Permission, RequestFacts
 from modelyard.access.principal import Principal, PrincipalKind
@@ -23,42 +22,47 @@ PRINCIPAL_TYPES = {
 }
 
 
+Values = Mapping[str, str | tuple[str, ...]]
+"""What a request says by names in lower case."""
+
+
 class RequestContext:
     """One permission asked for by one caller: what statements are matched against."""
 
-    __slots__ = ("_arn", "_conditions", "_folds", "facts", "permission", "principal")
+    __slots__ = ("_conditions", "_principal_tags", "_resource_tags", "arn", "facts", "folds", "permission", "principal")
 
     def __init__(self, principal: Principal, permission: Permission, facts: RequestFacts) -> None:
         self.principal = principal
         self.permission = permission
         self.facts = facts
-        self._arn: str | None = None
-        self._folds = False
-        self._conditions: dict[str, str | tuple[str, ...]] | None = None
+        self.arn, self.folds = comparable_arn(permission.resource.arn)
+        """The resource's ARN as patterns are compared with it, and whether its resource part is in lower case for that."""
+        self._conditions: Values | None = None
+        self._principal_tags: Values | None = None
+        self._resource_tags: Values | None = None
 
     @property
-    def arn(self) -> str:
-        """The resource's ARN, as patterns are compared with it: with the resource part in lower case when `folds`."""
-        if self._arn is None:
-            self._arn, self._folds = comparable_arn(self.permission.resource.arn)
-        return self._arn
-
-    @property
-    def folds(self) -> bool:
-        """Whether the resource part is compared without regard to case."""
-        if self._arn is None:
-            self._arn, self._folds = comparable_arn(self.permission.resource.arn)
-        return self._folds
-
-    @property
-    def conditions(self) -> Mapping[str, str | tuple[str, ...]]:
-        """The keys of the operation, names in lower case."""
+    def conditions(self) -> Values:
+        """The keys of the operation."""
         if self._conditions is None:
             self._conditions = _folded(self.permission.conditions)
         return self._conditions
 
+    @property
+    def principal_tags(self) -> Values:
+        """The caller's tags."""
+        if self._principal_tags is None:
+            self._principal_tags = _folded(self.principal.tags)
+        return self._principal_tags
 
-@lru_cache(maxsize=4096)
+    @property
+    def resource_tags(self) -> Values:
+        """The resource's tags."""
+        if self._resource_tags is None:
+            self._resource_tags = _folded(self.permission.resource.tags)
+        return self._resource_tags
+
+
 def comparable_arn(arn: str) -> tuple[str, bool]:
     """The ARN to match patterns against, and whether its resource part was put in lower case.
 
@@ -66,11 +70,13 @@ def comparable_arn(arn: str) -> tuple[str, bool]:
     """
     parts = arn.split(":", 5)
     if len(parts) == 6 and parts[2] == "sagemaker":
-        return ":".join((*parts[:5], parts[5].lower())), True
+        resource = parts[5]
+        return arn[: len(arn) - len(resource)] + resource.lower(), True
     return arn, False
 
 
-def _folded(values: ConditionValues) -> dict[str, str | tuple[str, ...]]:
+def _folded(values: ConditionValues) -> Values:
+    """Names in lower case. Of names that differ in case alone all values count: one may not hide another."""
     folded: dict[str, str | tuple[str, ...]] = {}
     for name, value in values.items():
         if value == ():
@@ -81,14 +87,7 @@ def _folded(values: ConditionValues) -> dict[str, str | tuple[str, ...]]:
 
 
 def _joined(one: str | tuple[str, ...], other: str | tuple[str, ...]) -> tuple[str, ...]:
-    """Both values, for names that differ in case alone: neither may hide the other."""
     return (*(one if isinstance(one, tuple) else (one,)), *(other if isinstance(other, tuple) else (other,)))
-
-
-def tag_value(tags: Mapping[str, str], folded_key: str) -> KeyValue:
-    """The value of a tag, its key given in lower case. Tags that differ in case alone all count: one may not hide another."""
-    found = tuple(value for key, value in tags.items() if key.lower() == folded_key)
-    return found[0] if len(found) == 1 else found or None
 
 
 ReadKey = Callable[[RequestContext], KeyValue]
@@ -170,7 +169,7 @@ def key_reader(key: str) -> ReadKey:
         return known
     prefix, slash, tag = name.partition("/")
     if slash and prefix == "aws:principaltag":
-        return lambda context: tag_value(context.principal.tags, tag)
+        return lambda context: context.principal_tags.get(tag)
     if slash and prefix.endswith(":resourcetag"):
-        return lambda context: tag_value(context.permission.resource.tags, tag)
+        return lambda context: context.resource_tags.get(tag)
     return lambda context: context.conditions.get(name)

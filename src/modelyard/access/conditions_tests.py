@@ -73,6 +73,8 @@ def _strings(*, ignore_case: bool) -> MakeTest:
         tokens = [_tokens(value, variables=variables, wildcards=False) for value in values]
         fixed = frozenset(fold("".join(str(token) for token in each)) for each in tokens if not has_variables(each))
         fills = tuple(filler(each) for each in tokens if has_variables(each))
+        if not fills and not ignore_case:
+            return lambda value, _context: value in fixed
 
         def test(value: str, context: RequestContext) -> bool:
             folded = fold(value)

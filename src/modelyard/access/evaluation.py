@@ -205,7 +205,7 @@ def _candidates(policies: tuple[Policy, ...], action: str) -> Candidates:
     return policies[0].candidates(action) if len(policies) == 1 else _candidates_of_set(policies, action)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _candidates_of_set(policies: tuple[Policy, ...], action: str) -> Candidates:
     """What several policies say of `action`: most of the work of a decision, and the same for every request of a caller."""
     found = [policy.candidates(action) for policy in policies]

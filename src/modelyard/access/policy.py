@@ -8,10 +8,10 @@ broken as a whole denies everything, since nobody can tell what it meant to deny
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from modelyard.access.conditions import Condition, MalformedCondition, always, compile_condition, never
 from modelyard.access.conditions_keys import RequestContext
+from modelyard.access.policy_cache import WeightedCache
 from modelyard.access.policy_document import LARGEST, MalformedPolicy, PolicyKind, RawDocument, RawStatement, read_document
 from modelyard.access.policy_patterns import TextMatcher, glob_matcher
 from modelyard.access.policy_principals import Grade, MalformedPrincipal, Principals, principals_of
@@ -126,26 +126,40 @@ class Candidates:
 _MOST_ACTIONS = 256
 
 
-@lru_cache(maxsize=1024)
-def parse_policy(text: str, kind: PolicyKind = PolicyKind.IDENTITY, strict: bool = True) -> Policy:
-    """Compile a document. Raises MalformedPolicy with a sentence for its author.
+_CACHE: WeightedCache[Policy] = WeightedCache(2_000_000)
+"""Weighed in characters of the documents: a compiled one takes some 25 bytes for each, so all of them at most 50 MB."""
+_LEAST_WEIGHT = 500
 
-    With `strict` false a condition that cannot be evaluated is no error but fails closed.
-    """
+
+def parse_policy(text: str, kind: PolicyKind = PolicyKind.IDENTITY) -> Policy:
+    """Compile a document. Raises MalformedPolicy with a sentence for its author."""
+    key = (text, kind)
+    found = _CACHE.get(key)
+    return found or _CACHE.keep(key, _parse(text, kind, strict=True), len(text) + _LEAST_WEIGHT)
+
+
+def load_policy(text: str, kind: PolicyKind = PolicyKind.IDENTITY) -> Policy:
+    """Compile a stored document; never raises. A sound one is the same object that `parse_policy` gives."""
+    key = (text, kind, "loaded")
+    found = _CACHE.get((text, kind)) or _CACHE.get(key)
+    if found is not None:
+        return found
+    try:
+        return parse_policy(text, kind)
+    except MalformedPolicy:
+        return _CACHE.keep(key, _parse_leniently(text, kind), len(text) + _LEAST_WEIGHT)
+
+
+def _parse(text: str, kind: PolicyKind, *, strict: bool) -> Policy:
     document = read_document(text, kind)
     statements = tuple(_compile(each, index, document, strict=strict) for index, each in enumerate(document.statements))
     return Policy(text, kind, document.version, statements)
 
 
-@lru_cache(maxsize=1024)
-def load_policy(text: str, kind: PolicyKind = PolicyKind.IDENTITY) -> Policy:
-    """Compile a stored document; never raises."""
+def _parse_leniently(text: str, kind: PolicyKind) -> Policy:
+    """A document that would be refused today: conditions that cannot be evaluated fail closed, or all of it does."""
     try:
-        return parse_policy(text, kind)
-    except MalformedPolicy:
-        pass
-    try:
-        return parse_policy(text, kind, strict=False)
+        return _parse(text, kind, strict=False)
     except MalformedPolicy as error:
         return Policy(text, kind, "", (_DENY_EVERYTHING,), broken=str(error))
 

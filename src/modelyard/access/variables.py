@@ -42,6 +42,8 @@ def tokens_of(text: str, *, variables: bool, wildcards: bool) -> Tokens:
 
     `variables` is true for documents of Version 2012-10-17; before that `${` is a literal. Raises MalformedVariable.
     """
+    if not (wildcards and ("*" in text or "?" in text)) and not (variables and "${" in text):
+        return (text,) if text else ()
     found: list[Token] = []
     literal: list[str] = []
 

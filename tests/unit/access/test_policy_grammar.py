@@ -7,6 +7,7 @@ import pytest
 from tests.unit.access.policy_cases import ANN, HERE, ROLE, SESSION, allow, deny, document
 
 from modelyard.access.policy import LARGEST, MalformedPolicy, PolicyKind, load_policy, parse_policy
+from modelyard.access.policy_cache import WeightedCache
 
 ALLOW_ALL = allow()
 PRINCIPAL = {"AWS": ANN}
@@ -256,3 +257,18 @@ def test_actions_do_not_pile_up() -> None:
     for number in range(1000):
         policy.candidates(f"s3:getobject{number}")
     assert len(policy._by_action) <= 256
+
+
+@pytest.mark.ours
+def test_cache_stays_in_its_budget() -> None:
+    """What was used last is kept, and never more than the budget allows."""
+    cache: WeightedCache[int] = WeightedCache(10)
+    for number in range(5):
+        assert cache.keep(number, number, 3) == number
+        cache.get(0)
+    assert cache.weight <= 10
+    assert [cache.get(number) for number in range(5)] == [0, None, None, 3, 4]
+    assert cache.keep(0, 99, 3) == 0, "the first one stays"
+    cache.keep("huge", 7, 1000)
+    assert cache.get("huge") == 7, "the last one is kept whatever it weighs"
+    assert cache.get(0) is None
