@@ -94,7 +94,10 @@ def read(key_ring: KeyRing, token: str) -> Session | None:
     if len(token) > LONGEST_TOKEN:
         return None
     try:
-        content = json.loads(key_ring.open_sealed(base64.b64decode(token, validate=True), PURPOSE))
+        sealed = base64.b64decode(token, validate=True)
+        if base64.b64encode(sealed).decode("ascii") != token:  # the decoder is lenient; one session has one token
+            return None
+        content = json.loads(key_ring.open_sealed(sealed, PURPOSE))
     except (binascii.Error, ValueError, KeyRingError):
         return None
     content["transitive_tag_keys"] = tuple(content["transitive_tag_keys"])
