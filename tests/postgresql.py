@@ -1,8 +1,9 @@
 """A PostgreSQL server for tests and benchmarks: started on demand, with a database for everybody who asks.
 
-The binaries come from the PyPI package `pgserver` or from Debian's `postgresql`; a server that runs already is used
-when MODELYARD_TEST_POSTGRESQL holds its address. With none of them `PostgresqlServer.start` raises and says what to
-install: a machine without PostgreSQL must not look like one where the tests pass.
+    from tests.postgresql import postgresql_address, postgresql_server  # noqa: F401  in a conftest.py
+
+The binaries come from the PyPI package `pgserver` or from Debian's `postgresql`. With neither, `PostgresqlServer.start`
+raises and says what to install: a machine without PostgreSQL must not look like one where the tests pass.
 """
 
 import getpass
@@ -18,12 +19,9 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+import pytest
 
-EXISTING = "MODELYARD_TEST_POSTGRESQL"
-ADVICE = (
-    "No PostgreSQL to test with: install the PyPI package 'pgserver' or Debian's 'postgresql', "
-    f"or set {EXISTING} to the address of a server where databases may be created."
-)
+ADVICE = "No PostgreSQL to test with: install the PyPI package 'pgserver' or Debian's 'postgresql'."
 SUPERUSER = "postgres"
 DURABLE = {"fsync": "on", "synchronous_commit": "on"}
 HASTY = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "on"}
@@ -41,7 +39,7 @@ class PostgresqlServer:
 
     @classmethod
     def start(cls, *, durable: bool = False) -> "PostgresqlServer":
-        """Start one; `durable` makes commits wait for the disk, for benchmarks."""
+        """Start one; `durable` makes commits wait for the disk, for benchmarks. Raises RuntimeError when there is none."""
         home = Path(tempfile.mkdtemp(prefix="modelyard-pg-"))
         user = _unprivileged_user()
         server = cls(home, _binaries(user, home), user, durable)
@@ -88,6 +86,23 @@ class PostgresqlServer:
         if done.returncode:
             log = self.home / "log"
             raise RuntimeError(f"{program} failed: {(self.home / 'out').read_text()} {log.read_text() if log.exists() else ''}")
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgresqlServer]:
+    """One server for all tests of this process."""
+    server = PostgresqlServer.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def postgresql_address(postgresql_server: PostgresqlServer) -> Iterator[str]:
+    """The address of a fresh, empty database."""
+    with fresh_database(postgresql_server.address) as address:
+        yield address
 
 
 @contextmanager

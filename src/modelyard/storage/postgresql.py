@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.abc import Buffer
 from psycopg.adapt import AdaptersMap
-from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
 from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader
 from psycopg.types.string import StrDumper
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
@@ -85,8 +85,13 @@ def connect(address: str, *, autocommit: bool = True) -> Connection:
     return psycopg.connect(address, autocommit=autocommit, **_OPTIONS)
 
 
-def _lost(connection: Connection) -> bool:
-    return connection.closed or connection.pgconn.transaction_status == TransactionStatus.UNKNOWN
+def _lost(connection: Connection, sqlstate: str | None) -> bool:
+    """Whether an operational error means that the session is gone: the server never said why, or that it is ending."""
+    return connection.closed or sqlstate is None or sqlstate.startswith(("08", "57P"))
+
+
+def _broke(connection: Connection, error: psycopg.Error) -> bool:
+    return isinstance(error, psycopg.OperationalError) and _lost(connection, error.sqlstate)
 
 
 def _translated(error: psycopg.Error) -> StorageError:
@@ -163,8 +168,10 @@ class PostgresqlTransaction:
         if isinstance(error, UnicodeEncodeError):
             return not_text(error)
         failure: Exception = _translated(error)
-        if _repeats(error.sqlstate) or _lost(connection):
-            # Nothing of the batch was committed, so all of it may run again.
+        if _broke(connection, error):
+            connection.close()
+            failure = RepeatBatch(_sentence(error))
+        elif _repeats(error.sqlstate):
             failure = RepeatBatch(_sentence(error))
         if self.failure is None:
             self.failure = failure
@@ -203,9 +210,10 @@ class _Snapshot(PostgresqlTransaction):
             try:
                 cursor = connection.execute(statement, parameters, binary=True)
             except (psycopg.Error, UnicodeEncodeError) as error:
-                if self._began or not _lost(connection):
+                if self._began or isinstance(error, UnicodeEncodeError) or not _broke(connection, error):
                     raise self._failed(connection, error) from error
                 # A connection that was idle while the server restarted: nothing was read yet, so take another one.
+                connection.close()
                 self.end()
             else:
                 self._began = True
@@ -249,6 +257,10 @@ class PostgresqlWriteConnection:
         self._address = address
         self._connection = self._connect()
         self._marked = False
+        encoding = self._connection.info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            self._connection.close()
+            raise StorageError(f"The database is encoded in {encoding}: create it with ENCODING 'UTF8'.")
 
     def begin(self) -> None:
         """Start a transaction and take the writers' lock."""
@@ -260,10 +272,7 @@ class PostgresqlWriteConnection:
                 if self._connection.closed:
                     self._connection = self._connect()
                 self._command(_BEGIN)
-            except RepeatBatch as error:
-                self._connection.close()
-                failure: Exception = error
-            except psycopg.OperationalError as error:
+            except (RepeatBatch, psycopg.OperationalError) as error:
                 failure = error
             else:
                 return
@@ -287,14 +296,12 @@ class PostgresqlWriteConnection:
 
     def commit(self) -> None:
         """Commit, and say truly whether it was."""
-        result = self._connection.pgconn.exec_(b"COMMIT")
-        if result.command_status == b"COMMIT":
+        status, message, sqlstate = self._exchange(b"COMMIT")
+        if status == b"COMMIT":
             return
-        message, sqlstate = _complaint(result)
         if _repeats(sqlstate):
             raise RepeatBatch(message)
-        if _lost(self._connection):
-            self._connection.close()
+        if self._connection.closed:
             raise StorageUnavailable(f"the connection was lost during the commit, which may or may not have happened: {message}")
         raise StorageUnavailable(f"the commit failed: {message}")
 
@@ -302,7 +309,7 @@ class PostgresqlWriteConnection:
         """Drop the batch; a connection that cannot is closed, which drops it as well."""
         if self._connection.closed or self._connection.pgconn.transaction_status == TransactionStatus.IDLE:
             return
-        if self._connection.pgconn.exec_(b"ROLLBACK").status != ExecStatus.COMMAND_OK:
+        if self._exchange(b"ROLLBACK")[0] is None:
             self._connection.close()
 
     def close(self) -> None:
@@ -310,27 +317,35 @@ class PostgresqlWriteConnection:
         self._connection.close()
 
     def _command(self, statement: bytes) -> None:
-        """Run statements that need no parameters, in one round trip. Raises RepeatBatch when the connection is lost."""
-        result = self._connection.pgconn.exec_(statement)
-        if result.status in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
+        """Run statements that need no parameters. Raises RepeatBatch when the connection is lost."""
+        status, message, sqlstate = self._exchange(statement)
+        if status is not None:
             return
-        message, sqlstate = _complaint(result)
-        if _repeats(sqlstate) or _lost(self._connection):
+        if _repeats(sqlstate) or self._connection.closed:
             raise RepeatBatch(message)
         raise StorageUnavailable(message)
+
+    def _exchange(self, statement: bytes) -> tuple[bytes | None, str, str | None]:
+        """One round trip: what was done, or None and why not with its SQLSTATE. Closes a connection that is lost."""
+        try:
+            result = self._connection.pgconn.exec_(statement)
+        except psycopg.OperationalError as error:
+            self._connection.close()
+            return None, str(error), None
+        if result.status in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
+            return result.command_status, "", None
+        field = result.error_field(DiagnosticField.SQLSTATE)
+        sqlstate = field.decode() if field else None
+        if _lost(self._connection, sqlstate):
+            self._connection.close()
+        message = result.error_field(DiagnosticField.MESSAGE_PRIMARY) or result.error_message
+        return None, message.decode("utf-8", "replace").strip(), sqlstate
 
     def _connect(self) -> Connection:
         connection = connect(self._address)
         for setting in _WRITER_SETTINGS:
             connection.execute(setting)
         return connection
-
-
-def _complaint(result: Any) -> tuple[str, str | None]:
-    """What a result says went wrong: the sentence and the SQLSTATE."""
-    sqlstate = result.error_field(psycopg.pq.DiagnosticField.SQLSTATE)
-    message = result.error_field(psycopg.pq.DiagnosticField.MESSAGE_PRIMARY) or result.error_message or result.command_status
-    return (message or b"").decode("utf-8", "replace").strip(), sqlstate.decode() if sqlstate else None
 
 
 class PostgresqlStorage:
@@ -343,7 +358,6 @@ class PostgresqlStorage:
         self.address = address
         try:
             connection = PostgresqlWriteConnection(address)
-            _require_unicode(address)
         except psycopg.Error as error:
             raise StorageUnavailable(f"PostgreSQL cannot be reached: {_sentence(error)}") from error
         self._writer = Writer(connection)
@@ -383,10 +397,3 @@ class PostgresqlStorage:
 def _for_reading(connection: Connection) -> None:
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     connection.read_only = True
-
-
-def _require_unicode(address: str) -> None:
-    with connect(address) as connection:
-        encoding = connection.info.parameter_status("server_encoding")
-    if encoding != "UTF8":
-        raise StorageError(f"The database is encoded in {encoding}: create it with ENCODING 'UTF8'.")

@@ -20,12 +20,8 @@ from modelyard.storage.writer import RepeatBatch, Writer
 
 T = TypeVar("T")
 
-READ_CACHE_KIB = 4096
-WRITE_CACHE_KIB = 16384
 STATEMENTS = 512
 """Prepared statements that a connection keeps."""
-BUSY_MILLISECONDS = 10_000
-"""How long a reader waits in the rare moments when SQLite locks readers out (recovery after a crash)."""
 PATIENCE_SECONDS = 60.0
 """How long the writer waits for another process that writes."""
 LONGEST_PAUSE = 0.002
@@ -36,11 +32,25 @@ This is about the interpreter's lock, not the database's. Every statement lets g
 and a thread that reads all the time gets it back sooner than the writer wakes up: without giving way, one busy event
 loop starves every write (benchmarks/interpreter_lock.py; the other half is a short `sys.setswitchinterval`).
 """
-PAGE_BYTES = 8192
-"""Of a new file: documents of 1 to 3 KB leave less room unused than in pages of 4096 bytes."""
-CHECKPOINT_PAGES = 2000
-JOURNAL_BYTES = 64 * 1024 * 1024
-"""What is left of the write-ahead log after it was larger."""
+READ_SETTINGS = {
+    # For the rare moments when SQLite locks readers out (recovery after a crash).
+    "busy_timeout": 10_000,
+    "cache_size": -4096,
+    "foreign_keys": "ON",
+    "query_only": "ON",
+    "synchronous": "FULL",
+}
+WRITE_SETTINGS = {
+    "cache_size": -16384,
+    "foreign_keys": "ON",
+    # Of a new file. Documents of 1 to 3 KB leave less room unused than in pages of 4096 bytes.
+    "page_size": 8192,
+    "journal_mode": "WAL",
+    "synchronous": "FULL",
+    "wal_autocheckpoint": 2000,
+    # What is left of the write-ahead log after it was larger.
+    "journal_size_limit": 64 * 1024 * 1024,
+}
 
 _UNAVAILABLE = frozenset(
     {
@@ -132,11 +142,15 @@ class SqliteTransaction:
         return failure
 
 
-def _connect(path: Path, cache_kib: int) -> sqlite3.Connection:
+def _connect(path: Path, settings: Mapping[str, object]) -> sqlite3.Connection:
+    """A connection with these PRAGMA settings, in this order."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS, timeout=0)
-    connection.execute(f"PRAGMA cache_size = -{cache_kib}")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA synchronous = FULL")
+    try:
+        for name, value in settings.items():
+            _patiently(lambda name=name, value=value: connection.execute(f"PRAGMA {name} = {value}").fetchall())  # type: ignore[misc]
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -164,13 +178,8 @@ class SqliteWriteConnection:
     """The writer's connection."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = _connect(path, WRITE_CACHE_KIB)
+        self._connection = _connect(path, WRITE_SETTINGS)
         self._open = False
-        if self._connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-            self._connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-            _patiently(lambda: self._connection.execute("PRAGMA journal_mode = WAL").fetchone())
-        self._connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-        self._connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
 
     def begin(self) -> None:
         """Take SQLite's write lock, waiting for other processes."""
@@ -224,9 +233,7 @@ class _Reader:
 
     def __init__(self, path: Path, turn: threading.Lock) -> None:
         self._turn = turn
-        self._connection = _connect(path, READ_CACHE_KIB)
-        self._connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
-        self._connection.execute("PRAGMA query_only = ON")
+        self._connection = _connect(path, READ_SETTINGS)
         self._transaction = SqliteTransaction(self._connection, writes=False)
         self._depth = 0
 
@@ -234,14 +241,22 @@ class _Reader:
         if self._depth == 0:
             if self._turn.locked() and self._turn.acquire(timeout=YIELD_SECONDS):
                 self._turn.release()
-            self._connection.execute("BEGIN")
+            try:
+                self._connection.execute("BEGIN")
+            except sqlite3.Error as error:
+                raise _translated(error) from error
         self._depth += 1
         return self._transaction
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._depth -= 1
         if self._depth == 0 and self._connection.in_transaction:
-            self._connection.execute("COMMIT")
+            try:
+                self._connection.execute("COMMIT")
+            except sqlite3.DatabaseError:
+                # On a damaged file. The statement that met the damage told of it; here the snapshot only has to end.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
 
     def __del__(self) -> None:
         self._connection.close()

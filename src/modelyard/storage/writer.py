@@ -74,13 +74,15 @@ class WriteConnection(Protocol):
 class _Job:
     """A queued work and what became of it."""
 
-    __slots__ = ("actions", "error", "future", "result", "work")
+    __slots__ = ("actions", "error", "fatal", "future", "result", "work")
 
     def __init__(self, work: Callable[[Transaction], Any]) -> None:
         self.work = work
         self.future: Future[Any] = Future()
         self.result: Any = None
         self.error: BaseException | None = None
+        self.fatal = False
+        """Whether its failure ended the transaction of all."""
         self.actions: list[Callable[[], None]] = []
 
     def settle(self) -> None:
@@ -184,20 +186,22 @@ class Writer:
 
     def _commit(self, jobs: list[_Job]) -> None:
         """Run the jobs and commit, again when the database asks for it. Raises StorageUnavailable."""
-        repeat: RepeatBatch | None = None
-        for _ in range(ATTEMPTS):
+        attempts = 0
+        while jobs:
             try:
                 self._connection.begin()
                 self._perform(jobs)
             except RepeatBatch as error:
                 self._connection.rollback()
-                repeat = error
+                attempts += 1
+                if attempts == ATTEMPTS:
+                    raise StorageUnavailable(f"the database made the same work repeat {ATTEMPTS} times: {error}") from error
+                jobs = [job for job in jobs if not job.fatal]
             except BaseException:
                 self._connection.rollback()
                 raise
             else:
                 return
-        raise StorageUnavailable(f"the database made the same work repeat {ATTEMPTS} times") from repeat
 
     def _perform(self, jobs: list[_Job]) -> None:
         with self.turn:
@@ -215,8 +219,16 @@ class Writer:
         for job in jobs:
             self._connection.savepoint()
             if not self._kept(job):
-                self._connection.undo()
+                self._undo(job)
         return True
+
+    def _undo(self, job: _Job) -> None:
+        try:
+            self._connection.undo()
+        except RepeatBatch:
+            # It took the whole transaction with it (too large for the disk, say): its error stands, the others go on without it.
+            job.fatal = True
+            raise
 
     def _kept(self, job: _Job) -> bool:
         """Run one work; whether what it wrote shall stay."""
