@@ -24,6 +24,7 @@ def declare(holder: Holder) -> None:
 
     @operation(attach, mode=Mode.WRITE, permissions=holder.needs(attach, _policy_condition))
     def attach_policy(context: Context, request: dict[str, Any]) -> None:
+        """Attach a managed policy, which then counts with the others."""
         identity = holder.find(context, request)
         policy = usable_policy(context, request["PolicyArn"])
         attached = store_policies.attached_policies(context.tx, identity.id)
@@ -33,12 +34,14 @@ def declare(holder: Holder) -> None:
 
     @operation(detach, mode=Mode.WRITE, permissions=holder.needs(detach, _policy_condition))
     def detach_policy(context: Context, request: dict[str, Any]) -> None:
+        """Take a managed policy away."""
         identity = holder.find(context, request)
         if not store_policies.detach(context.tx, identity.id, request["PolicyArn"]):
             raise no_such_entity(f"Policy {request['PolicyArn']} was not found.")
 
     @operation(list_attached, mode=Mode.READ, permissions=holder.needs(list_attached))
     def list_attached_policies(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+        """The managed policies that are attached, by name."""
         identity = holder.find(context, request)
         return _list_attached(context, list_attached, request, identity.id)
 
@@ -50,11 +53,13 @@ def _declare_boundary(holder: Holder) -> None:
 
     @operation(put, mode=Mode.WRITE, permissions=holder.needs(put, tag_conditions))
     def put_boundary(context: Context, request: dict[str, Any]) -> None:
+        """Set the policy that bounds what the other policies may allow."""
         identity = holder.find(context, request)
         store.update_identity(context.tx, replace(identity, boundary_arn=checked_boundary(context, request)))
 
     @operation(delete, mode=Mode.WRITE, permissions=holder.needs(delete))
     def delete_boundary(context: Context, request: dict[str, Any]) -> None:
+        """Remove the bound."""
         identity = holder.find(context, request)
         if identity.boundary_arn is None:
             raise no_such_entity(f"{holder.title} {identity.name} does not have a permission boundary.")

@@ -26,6 +26,7 @@ def declare(holder: Holder) -> None:
 
     @operation(put, mode=Mode.WRITE, permissions=holder.needs(put))
     def put_policy(context: Context, request: dict[str, Any]) -> None:
+        """Keep a policy of its own, in place of one with the same name."""
         identity = holder.find(context, request)
         name, document = request["PolicyName"], request["PolicyDocument"]
         checked_policy(document, PolicyKind.IDENTITY)
@@ -37,6 +38,7 @@ def declare(holder: Holder) -> None:
 
     @operation(get, mode=Mode.READ, permissions=holder.needs(get))
     def get_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+        """A policy of its own, with its text."""
         identity = holder.find(context, request)
         document = store_policies.inline_policy(context.tx, identity.id, request["PolicyName"])
         if document is None:
@@ -45,6 +47,7 @@ def declare(holder: Holder) -> None:
 
     @operation(list_all, mode=Mode.READ, permissions=holder.needs(list_all))
     def list_policies(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+        """The names of its own policies."""
         identity = holder.find(context, request)
 
         def load(cursor: list[Any], limit: int) -> list[str]:
@@ -55,6 +58,7 @@ def declare(holder: Holder) -> None:
 
     @operation(delete, mode=Mode.WRITE, permissions=holder.needs(delete))
     def delete_policy(context: Context, request: dict[str, Any]) -> None:
+        """Remove one of its own policies."""
         identity = holder.find(context, request)
         if not store_policies.delete_inline_policy(context.tx, identity.id, request["PolicyName"]):
             raise _no_such_policy(holder, request)

@@ -19,16 +19,19 @@ def declare(holder: Holder) -> None:
 
     @operation(tag, mode=Mode.WRITE, permissions=holder.needs(tag, tag_conditions))
     def add_tags(context: Context, request: dict[str, Any]) -> None:
+        """Add tags, overwriting those with the same keys."""
         identity = holder.find(context, request)
         store.update_identity(context.tx, replace(identity, tags=merged_tags(identity.tags, request["Tags"])))
 
     @operation(untag, mode=Mode.WRITE, permissions=holder.needs(untag, tag_conditions))
     def remove_tags(context: Context, request: dict[str, Any]) -> None:
+        """Remove tags; keys that are not there are ignored."""
         identity = holder.find(context, request)
         store.update_identity(context.tx, replace(identity, tags=without_tags(identity.tags, request["TagKeys"])))
 
     @operation(list_all, mode=Mode.READ, permissions=holder.needs(list_all))
     def list_tags(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+        """The tags, by key."""
         identity = holder.find(context, request)
 
         def load(cursor: list[Any], limit: int) -> list[tuple[str, str]]:
