@@ -170,7 +170,9 @@ def _package(row: Row) -> Package:
     )
 
 
-_AT = " WHERE account = :account AND region = :region AND folded = :folded AND version = :version"
+# The plus keeps SQLite from looking at the number when it considers the index `WHERE version = 0`: it would prepare the
+# statement anew for every call, which takes seven times as long as the look-up itself.
+_AT = " WHERE account = :account AND region = :region AND folded = :folded AND version = +:version"
 
 
 def _at(at: PackageName) -> Parameters:
