@@ -1,5 +1,6 @@
 """Identifiers, passed in like the time, so that tests can foretell them."""
 
+import os
 import secrets
 import string
 import uuid
@@ -25,8 +26,9 @@ class RandomIds:
     """Identifiers from the operating system's random source."""
 
     def request_id(self) -> str:
-        """A random UUID."""
-        return str(uuid.uuid4())
+        """A random UUID (version 4), written without the detour over a UUID object: every request takes one."""
+        digits = os.urandom(16).hex()
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{'89ab'[int(digits[16], 16) & 3]}{digits[17:20]}-{digits[20:]}"
 
     def text(self, alphabet: str, length: int) -> str:
         """`length` characters drawn from `alphabet`, unguessable."""

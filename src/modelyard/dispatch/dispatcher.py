@@ -91,9 +91,19 @@ class Dispatcher:
 
     def admit(self, call: Call) -> None:
         """Check the signature, read the request out of the wire format and validate it. Raises AwsError."""
-        now = self.clock.now()
         with self.storage.read() as tx:
-            caller = self.authenticator.authenticate(tx, call.http, call.model, now, anonymous=call.operation.anonymous)
+            self._admit(tx, call)
+
+    def admit_and_perform(self, call: Call) -> HttpResponse:
+        """Both, for a READ or SLOW_READ, in one snapshot and so for half the price. Raises AwsError."""
+        with self.storage.read() as tx:
+            context = self._admit(tx, call, tx)
+            result = self._authorise_and(call.operation.perform, call.operation, context, call.request)
+        return call.model.serialize(result, call.request_id)
+
+    def _admit(self, tx: Transaction, call: Call, transaction: Transaction | None = None) -> Context:
+        now = self.clock.now()
+        caller = self.authenticator.authenticate(tx, call.http, call.model, now, anonymous=call.operation.anonymous)
         # What S3 is sent gzipped is kept gzipped.
         http = caller.http if call.model.service == "s3" else unpacked(caller.http, self.settings.max_request_bytes)
         call.request = call.model.parse(http, call.route)
@@ -106,7 +116,8 @@ class Dispatcher:
             user_agent=call.http.headers.get("user-agent", ""),
             signature_version=caller.signature_version,
         )
-        call.context = self._context(caller.principal, facts, call.request_id, caller.http)
+        call.context = self._context(caller.principal, facts, call.request_id, caller.http, transaction)
+        return call.context
 
     def perform(self, call: Call) -> HttpResponse:
         """Authorise, perform and serialise an admitted READ, SLOW_READ or STREAM call, on this thread."""
@@ -153,7 +164,9 @@ class Dispatcher:
             context = replace(context, prepared=operation.prepare(context, request))
         return self.storage.write(lambda tx: self._perform_write(operation, context.within(tx, context.prepared), request, model))
 
-    def _context(self, principal: Principal, facts: RequestFacts, request_id: str, http: HttpRequest | None) -> Context:
+    def _context(
+        self, principal: Principal, facts: RequestFacts, request_id: str, http: HttpRequest, transaction: Transaction | None
+    ) -> Context:
         return Context(
             principal=principal,
             facts=facts,
@@ -165,6 +178,7 @@ class Dispatcher:
             tokens=self.tokens,
             dispatcher=self,
             http=http,
+            transaction=transaction,
         )
 
     def _perform_read(self, operation: Operation, context: Context, request: dict[str, Any]) -> Any:

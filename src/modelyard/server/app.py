@@ -148,12 +148,14 @@ class Application:
         call = _call(exchange)
         mode = call.operation.mode
         on_loop = self.embedded and len(exchange.http.body) <= LARGE_BODY
+        if mode is Mode.READ:
+            if on_loop:
+                return self.dispatcher.admit_and_perform(call)
+            return await self.reads.run(self.dispatcher.admit_and_perform, call)
         if on_loop:
             self.dispatcher.admit(call)
-            if mode is Mode.READ:
-                return self.dispatcher.perform(call)
-        elif mode is Mode.READ or mode is Mode.SLOW_READ:
-            return await self.reads.run(self._admit_and_perform, call)
+        elif mode is Mode.SLOW_READ:
+            return await self.reads.run(self.dispatcher.admit_and_perform, call)
         else:
             await self.reads.run(self.dispatcher.admit, call)
         if exchange.pipe is not None and exchange.length is not None and exchange.length <= SMALL_STREAM:
@@ -165,10 +167,6 @@ class Application:
         return await self.reads.run(self.dispatcher.perform, call)
 
     # --- what they are made of ------------------------------------------------------------------
-
-    def _admit_and_perform(self, call: Call) -> HttpResponse:
-        self.dispatcher.admit(call)
-        return self.dispatcher.perform(call)
 
     async def _write(self, call: Call) -> HttpResponse:
         if self.dispatcher.prepares(call):
