@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS modelyard_migrations (
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 _STATEMENT_END = re.compile(r";[ \t]*$", re.MULTILINE)
 _COMMENT_LINE = re.compile(r"^[ \t]*--.*$", re.MULTILINE)
-_MACRO = re.compile(r"\{([^{}]+)\}")
+_MACRO = re.compile(r"\{([a-z_]+)\}")
 
 
 @dataclass(frozen=True, slots=True)

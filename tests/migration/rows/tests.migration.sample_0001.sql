@@ -1,0 +1,2 @@
+INSERT INTO shelf (name) VALUES ('history');
+INSERT INTO shelf (name) VALUES ('poetry');
