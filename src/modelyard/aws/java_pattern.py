@@ -61,7 +61,10 @@ Node = Atom | Assertion | Group
 def parse(pattern: str) -> Group:
     """Take an expression apart. Raises ValueError for what is not understood."""
     parser = _Parser(_SURROGATES.sub(r"\\x{10000}-\\x{10FFFF}", pattern))
-    group = parser.group("(?:")
+    try:
+        group = parser.group("(?:")
+    except IndexError:
+        raise ValueError(f"{pattern} ends too early") from None
     if parser.position < len(parser.text):
         raise ValueError(f"unbalanced parenthesis in {pattern}")
     return group
@@ -196,8 +199,6 @@ class _Parser:
         self.position = start + negated
         items = ""
         while self.text[self.position] != "]" or not items:
-            if self.position >= len(self.text) - 1:
-                raise ValueError(f"missing bracket in {self.text}")
             items += self._class_item()
         self.position += 1
         return f"[{'^' if negated else ''}{items}]"

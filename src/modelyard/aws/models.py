@@ -71,6 +71,11 @@ class ServiceModel:
         """The definitions of the operations by name."""
         return self._operations
 
+    @property
+    def shapes(self) -> Json:
+        """The definitions of the shapes by name."""
+        return self._shapes
+
     def shape(self, reference: Json) -> Shape:
         """The shape that `reference` leads to."""
         name = reference["shape"]

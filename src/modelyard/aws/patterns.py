@@ -1,7 +1,8 @@
 """Matches strings against the patterns of service models, wholly, as AWS does, and never for longer than a moment.
 
 Python's `re` is fast but backtracks without end on some patterns. So every pattern is looked at once: what cannot take
-more than quadratic time runs on `re`; the rest, what `re` does not know, and long strings run on `regex`, with a limit.
+more than quadratic time runs on `re` (or on `regex`, if `re` does not know it); the rest, and long strings, run on `regex`
+with a limit, which costs more.
 """
 
 import logging
@@ -14,18 +15,33 @@ import regex
 from modelyard.aws.backtracking import is_tame
 from modelyard.aws.java_pattern import parse, write
 
-Match = Callable[[str], bool]
+Match = Callable[[str], object]
 
 SECONDS = 0.05
-"""How long one string may be matched. A string that takes longer is said not to match."""
+"""How long one string may be matched."""
 LONGEST_UNLIMITED = 1024
+
+
+class TooSlow(Exception):
+    """A string keeps a pattern busy beyond the limit: nothing real does, and the rest of its request is not looked at."""
+
+    def __init__(self, text: str, pattern: str) -> None:
+        super().__init__(pattern)
+        self.text = text
+        self.pattern = pattern
+        self.path: str | None = None
+        """Where the string stands, once that is known."""
+
 
 log = logging.getLogger("modelyard.aws.patterns")
 
 
 @lru_cache(maxsize=4096)
-def matcher(pattern: str) -> Match | None:
-    """The function that tells whether a whole string matches; None where every string does."""
+def matcher(pattern: str, longest: int | None = None) -> Match | None:
+    """The function that tells whether a whole string matches, by its truth; None where every string does.
+
+    It is for strings of at most `longest` characters, where that is given. It may raise TooSlow.
+    """
     if pattern in (r"[\S\s]*", r"[\s\S]*", r"(?s).*"):
         return None
     try:
@@ -34,27 +50,30 @@ def matcher(pattern: str) -> Match | None:
     except ValueError as error:
         log.warning("a pattern of a service model is taken as it is: %s", error)
         source, tame = pattern, False
-    limited = _limited(source)
-    unlimited = _unlimited(source) if tame else None
-    if unlimited is None:
+    limited = _limited(source, pattern)
+    if not tame:
         return limited
-    return lambda text: unlimited(text) is not None if len(text) <= LONGEST_UNLIMITED else limited(text)
+    unlimited = _unlimited(source)
+    if longest is not None and longest <= LONGEST_UNLIMITED:
+        return unlimited
+    return lambda text: unlimited(text) if len(text) <= LONGEST_UNLIMITED else limited(text)
 
 
-def _limited(source: str) -> Match:
+def _limited(source: str, pattern: str) -> Match:
     match = regex.compile(source).fullmatch
 
-    def match_with_limit(text: str) -> bool:
+    def match_with_limit(text: str) -> object:
         try:
-            return match(text, timeout=SECONDS) is not None
+            return match(text, timeout=SECONDS)
         except TimeoutError:
-            return False
+            raise TooSlow(text, pattern) from None
 
     return match_with_limit
 
 
-def _unlimited(source: str) -> Callable[[str], object] | None:
+def _unlimited(source: str) -> Match:
     try:
         return re.compile(source).fullmatch
     except re.error:
-        return None  # a property such as \p{L}, which `re` does not know
+        match: Match = regex.compile(source).fullmatch
+        return match  # it has a property such as \p{L}, which `re` does not know

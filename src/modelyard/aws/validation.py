@@ -9,17 +9,17 @@ from typing import Any
 
 from modelyard.aws.errors import AwsError, ValidationException
 from modelyard.aws.models import ServiceModel, Shape
-from modelyard.aws.patterns import Match, matcher
+from modelyard.aws.patterns import Match, TooSlow, matcher
 from modelyard.aws.violations import Violations
 
 Validate = Callable[[Mapping[str, Any]], None]
 Check = Callable[[Any, str, Violations], None]
 """Looks at a value that stands at a path, and notes what it breaks."""
-Test = tuple[Callable[[Any], bool], str]
+IsValid = Callable[[Any], object]
+"""Whether a scalar passes all its tests, by its truth."""
+Test = tuple[Callable[[Any], object], str]
 """What a scalar has to pass, and the constraint in words."""
 
-LONGEST_MATCHED = 1 << 20
-"""Strings beyond this are not matched against patterns; their length is reported."""
 _MUST_NOT_BE_NULL = "Member must not be null"
 
 
@@ -40,7 +40,10 @@ class Validators:
 
         def validate(request: Mapping[str, Any]) -> None:
             violations = Violations()
-            check(request, "", violations)
+            try:
+                check(request, "", violations)
+            except TooSlow as slow:
+                violations.add(slow.path or "", slow.text, _must_match(slow.pattern))
             if violations:
                 raise error(violations.message())
 
@@ -89,41 +92,55 @@ class Validators:
         return constrained
 
     def _structure(self, shape: Shape) -> Check:
+        tests: dict[str, IsValid] = {}
         checks: dict[str, tuple[str, Check]] = {}
-        required: list[tuple[str, str]] = [(name, _lower_camel(name)) for name in shape.traits.get("required", ())]
+        required = frozenset(shape.traits.get("required", ()))
         alternatives = [_lower_camel(name) for name, _ in self._model.members(shape)] if shape.traits.get("union") else []
 
         def check(value: Mapping[str, Any], path: str, violations: Violations) -> None:
             before = f"{path}." if path else ""
-            for name, shown_name in required:
-                if value.get(name) is None:
-                    violations.add(f"{before}{shown_name}", None, _MUST_NOT_BE_NULL)
+            if None in value.values():
+                value = {name: item for name, item in value.items() if item is not None}
+            if required and not value.keys() >= required:
+                for name in shape.traits["required"]:
+                    if name not in value:
+                        violations.add(before + _lower_camel(name), None, _MUST_NOT_BE_NULL)
             if alternatives and len(value) != 1:
                 violations.add(path, value, f"Member must have exactly one of the members: [{', '.join(alternatives)}]")
-            for name, item in value.items():
-                found = checks.get(name)
-                if found is not None and item is not None:
-                    found[1](item, before + found[0], violations)
+            name = ""
+            try:
+                for name, item in value.items():
+                    is_valid = tests.get(name)
+                    if is_valid is None or not is_valid(item):
+                        member = checks.get(name)
+                        if member is not None:
+                            member[1](item, before + member[0], violations)
+            except TooSlow as slow:
+                slow.path = slow.path or before + _lower_camel(name)
+                raise
 
         self._structures[shape.name] = check
         for name, member in self._model.members(shape):
             member_check = self._check(member)
             if member_check is not None:
                 checks[name] = (_lower_camel(name), member_check)
+                is_valid = _scalar_test(member)
+                if is_valid is not None:
+                    tests[name] = is_valid
         return check
 
     def _list(self, shape: Shape) -> Check:
         element = self._model.element(shape)
         tests = _own_tests(shape)
-        element_tests = _scalar_tests(element)
-        within = self._check(element) if element_tests is None else None
+        element_is_valid = _scalar_test(element)
+        within = None if element_is_valid is not None else self._check(element)
         sensitive = _is_sensitive(shape, element)
 
         def check(value: list[Any], path: str, violations: Violations) -> None:
             for passes, constraint in tests:
                 if not passes(value):
                     violations.add(path, value, constraint, sensitive=sensitive)
-            if element_tests and not _all_pass(value, element_tests):
+            if element_is_valid is not None and not all(map(element_is_valid, value)):
                 violations.add(path, value, f"Member must satisfy constraint: [{_words(element)}]", sensitive=sensitive)
             if within is not None:
                 for number, item in enumerate(value, 1):
@@ -134,18 +151,18 @@ class Validators:
     def _map(self, shape: Shape) -> Check:
         key, value_shape = self._model.key_and_value(shape)
         tests = _own_tests(shape)
-        key_tests = _scalar_tests(key) or []
-        value_tests = _scalar_tests(value_shape)
-        within = self._check(value_shape) if value_tests is None else None
+        key_is_valid = _scalar_test(key)
+        value_is_valid = _scalar_test(value_shape)
+        within = None if value_is_valid is not None else self._check(value_shape)
         sensitive = _is_sensitive(shape, key, value_shape)
 
         def check(value: dict[str, Any], path: str, violations: Violations) -> None:
             for passes, constraint in tests:
                 if not passes(value):
                     violations.add(path, value, constraint, sensitive=sensitive)
-            if key_tests and not _all_pass(value, key_tests):
+            if key_is_valid is not None and not all(map(key_is_valid, value)):
                 violations.add(path, value, f"Map keys must satisfy constraint: [{_words(key)}]", sensitive=sensitive)
-            if value_tests and not _all_pass(value.values(), value_tests):
+            if value_is_valid is not None and not all(map(value_is_valid, value.values())):
                 violations.add(path, value, f"Map value must satisfy constraint: [{_words(value_shape)}]", sensitive=sensitive)
             if within is not None:
                 for name, item in value.items():
@@ -171,16 +188,9 @@ def _is_sensitive(*shapes: Shape) -> bool:
 
 
 def _scalar_check(shape: Shape) -> Check:
+    """Tells which tests a scalar does not pass."""
     tests = _own_tests(shape)
     sensitive = _is_sensitive(shape)
-    if len(tests) == 1:
-        ((passes, constraint),) = tests
-
-        def check_one(value: Any, path: str, violations: Violations) -> None:
-            if not passes(value):
-                violations.add(path, value, constraint, sensitive=sensitive)
-
-        return check_one
 
     def check(value: Any, path: str, violations: Violations) -> None:
         for passes, constraint in tests:
@@ -190,8 +200,18 @@ def _scalar_check(shape: Shape) -> Check:
     return check
 
 
-def _all_pass(values: Any, tests: list[Test]) -> bool:
-    return all(passes(value) for value in values for passes, _ in tests)
+def _all_of(shape: Shape, tests: list[Test]) -> IsValid:
+    """All tests of a scalar as one function, which nearly every value passes."""
+    if len(tests) == 1:
+        return tests[0][0]
+    pattern, enum = shape.traits.get("pattern"), shape.traits.get("enum")
+    if shape.type == "string" and enum is None and "max" in shape.traits:
+        least, most = shape.traits.get("min", 0), shape.traits["max"]
+        matches = matcher(pattern, most) if pattern is not None else None
+        if matches is None:
+            return lambda value: least <= len(value) <= most
+        return lambda value: least <= len(value) <= most and matches(value)
+    return lambda value: all(passes(value) for passes, _ in tests)
 
 
 def _words(shape: Shape) -> str:
@@ -202,9 +222,12 @@ def _words(shape: Shape) -> str:
     return ", ".join(words)
 
 
-def _scalar_tests(shape: Shape) -> list[Test] | None:
-    """The tests of a scalar; None for what has members or elements."""
-    return None if shape.type in ("structure", "list", "map") or shape.is_document else _own_tests(shape)
+def _scalar_test(shape: Shape) -> IsValid | None:
+    """The tests of a scalar as one; None for what has none, or has members or elements."""
+    if shape.type in ("structure", "list", "map") or shape.is_document:
+        return None
+    tests = _own_tests(shape)
+    return _all_of(shape, tests) if tests else None
 
 
 def _own_tests(shape: Shape) -> list[Test]:
@@ -216,22 +239,27 @@ def _own_tests(shape: Shape) -> list[Test]:
             tests = _range_tests(shape)
         case _:
             return []
-    pattern = shape.traits.get("pattern")
-    match_pattern = matcher(pattern) if pattern is not None and shape.type == "string" else None
-    if match_pattern is not None:
-        tests.append((_bounded(match_pattern, shape.traits), f"Member must satisfy regular expression pattern: {pattern}"))
+    if "pattern" in shape.traits and shape.type == "string":
+        pattern: str = shape.traits["pattern"]
+        match_pattern = matcher(pattern)
+        if match_pattern is not None:
+            tests.append((_bounded(match_pattern, shape.traits.get("max")), _must_match(pattern)))
     if "enum" in shape.traits:
         allowed = shape.traits["enum"]
         tests.append((frozenset(allowed).__contains__, f"Member must satisfy enum value set: [{', '.join(allowed)}]"))
     return tests
 
 
-def _bounded(match_pattern: Match, traits: Mapping[str, Any]) -> Match:
+def _must_match(pattern: str) -> str:
+    return f"Member must satisfy regular expression pattern: {pattern}"
+
+
+def _bounded(match_pattern: Match, most: int | None) -> Match:
     """A string far too long is not worth matching: its length is reported anyway."""
-    longest = max(1024, 4 * traits["max"]) if "max" in traits else LONGEST_MATCHED
-    if longest <= 4096:
-        return lambda text: len(text) > longest or match_pattern(text)
-    return match_pattern
+    if most is None:
+        return match_pattern
+    longest = max(1024, 2 * most)
+    return lambda text: len(text) > longest or match_pattern(text)
 
 
 def _length_tests(shape: Shape) -> list[Test]:
