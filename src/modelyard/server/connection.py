@@ -14,13 +14,15 @@ import asyncio
 import logging
 from enum import Enum
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
+from urllib.parse import unquote
 from uuid import uuid4
 
 import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from modelyard.server.cycle import Cycle
 from modelyard.settings import Settings
 
 LARGEST_HEAD = 64 * 1024
@@ -105,15 +107,46 @@ class Connection(HttpToolsProtocol):
         """The head is whole: the application starts, its body still on the way."""
         if self.last:
             return
-        too_long = len(self.url) > LARGEST_TARGET
-        if too_long or len(self.headers) > MOST_HEADERS or sum(len(n) + len(v) for n, v in self.headers) > LARGEST_HEAD:
-            status = HTTPStatus.REQUEST_URI_TOO_LONG if too_long else HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-            self.refuse(status, "The head of this request is too large.")
+        if len(self.url) > LARGEST_TARGET:
+            self.refuse(HTTPStatus.REQUEST_URI_TOO_LONG, f"A path with its query may have {LARGEST_TARGET} bytes.")
             return
-        super().on_headers_complete()
-        self.scope["state"]["cycle"] = self.cycle
-        if self.phase is not Phase.ANSWERING:
+        # What came since the last request ended is the head and some of the body: only when that is much is it counted.
+        if self.head_bytes > LARGEST_HEAD and sum(len(name) + len(value) for name, value in self.headers) > LARGEST_HEAD:
+            self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"The head of a request may have {LARGEST_HEAD} bytes.")
+            return
+        if len(self.headers) > MOST_HEADERS:
+            self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"A request may have {MOST_HEADERS} headers.")
+            return
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start the application on this request, after those before it."""
+        scope = cast(dict[str, Any], self.scope)
+        url = httptools.parse_url(self.url)
+        if url.path is None:
+            raise ValueError("no path")
+        version = self.parser.get_http_version()
+        scope["http_version"] = version
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["raw_path"] = url.path
+        scope["path"] = unquote(url.path.decode("ascii"))
+        scope["query_string"] = url.query or b""
+        before = self.cycle
+        self.cycle = scope["state"]["cycle"] = Cycle(
+            scope,
+            self.transport,
+            self.flow,
+            self.server_state.default_headers,
+            self.on_response_complete,
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+        )
+        if before is None or before.response_complete:
             self._enter(Phase.BODY)
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         """Some of the body came."""
