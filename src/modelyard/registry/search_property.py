@@ -26,10 +26,10 @@ LONGEST_NAME = 255
 """AWS's limit of a property's name in a filter: what is longer cannot be asked for."""
 LONGEST_TEXT = 64
 """Bytes of a text that the index keeps; AWS's names of things have at most 63. A longer text is kept as its digest."""
-_DIGEST = "\x01"
-"""What a digest begins with; no text that is kept begins with it or with the character before it."""
-AFTER_DIGESTS = "\x02"
-"""Digests are less than this in the order of the index, kept texts are not."""
+_DIGEST = "!"
+"""What a digest begins with: a character that few texts begin with and that JSON writes as one byte."""
+AFTER_DIGESTS = '"'
+"""Digests are less than this in the order of the index, and kept texts are not: one that would be is kept as its digest."""
 
 _UNINDEXED = frozenset(
     {
