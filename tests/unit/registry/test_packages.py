@@ -70,6 +70,7 @@ def test_describe_answers_what_was_registered(registry: Registry) -> None:
     arn = registry.register(**given, ModelMetrics={"ModelQuality": {}, "Bias": {}, "Explainability": {}})
     assert registry.describe(arn) == {
         **given,
+        "ModelPackageName": arn,
         "ModelPackageGroupName": "AutoGluonModelGroup",
         "ModelPackageVersion": 1,
         "ModelPackageArn": arn,

@@ -141,7 +141,10 @@ def describe_model_package(context: Context, request: Request) -> Document:
     if document is None:
         raise ValidationException(f"ModelPackage {at.arn} does not exist.")
     if request.get("IncludedData") == "MetadataOnly":
-        return Document(orjson.dumps(model_package.without_card_content(orjson.loads(document))))
+        document = orjson.dumps(model_package.without_card_content(orjson.loads(document))).decode()
+    if at.version:
+        # The service model requires a name in this answer, and sagemaker-core deletes and refreshes by it: the ARN serves both.
+        document = f'{{"ModelPackageName":"{at.arn}",{document[1:]}'
     return Document(document.encode())
 
 
