@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 _FENCE = re.compile(r"^```(\w+)?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -34,7 +35,7 @@ def blocks_of(text: str) -> list[Block]:
     """The blocks of a page that are run."""
     found: list[Block] = []
     fences = list(_FENCE.finditer(text))
-    for fence, following in zip(fences, [*fences[1:], None], strict=True):
+    for fence, following in zip_longest(fences, fences[1:]):
         language, info, code = fence[1], fence[2].strip(), fence[3]
         if language not in ("bash", "python"):
             continue

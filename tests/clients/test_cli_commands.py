@@ -110,14 +110,6 @@ def test_a_setting_that_cannot_be_is_one_sentence(tmp_path: Path) -> None:
     assert broken.returncode == 1 and "modelyard.toml" in broken.stderr and broken.stderr.count("\n") == 1
 
 
-def test_help_says_what_each_command_is_for() -> None:
-    """Every command is listed with a sentence, and has a help of its own."""
-    said = modelyard("--help").stdout
-    for command in ("init", "serve", "env", "accounts", "users", "backup", "restore", "verify", "demo", "version"):
-        assert re.search(rf"\b{command}\b", said)
-        assert "Usage: modelyard " + command in modelyard(command, "--help").stdout
-
-
 def test_accounts_are_created_while_the_server_runs(yard: RunningYard) -> None:
     """A new account's administrator is let in at once, and sees an account of its own."""
     account = "555566667777"
@@ -151,7 +143,7 @@ def test_every_printed_line_exports_a_variable(yard: RunningYard) -> None:
     """Standard output of `env` is nothing but `export NAME=value`."""
     done = modelyard("env", "--data", yard.data)
     assert done.returncode == 0 and done.stderr == ""
-    assert all(re.fullmatch(r"export [A-Za-z_]+=.*", line) for line in done.stdout.splitlines())
+    assert all(re.fullmatch(r"export [A-Za-z][A-Za-z0-9_]*=.*", line) for line in done.stdout.splitlines())
 
 
 def test_users_may_do_what_their_policy_says(yard: RunningYard, tmp_path: Path) -> None:

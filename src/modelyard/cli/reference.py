@@ -9,6 +9,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def _attribute_docstrings(value: type) -> Mapping[str, str]:
     body = ast.parse(inspect.getsource(value)).body[0]
     assert isinstance(body, ast.ClassDef)
     found = {}
-    for statement, following in zip(body.body, [*body.body[1:], None], strict=True):
+    for statement, following in zip_longest(body.body, body.body[1:]):
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             said = following.value if isinstance(following, ast.Expr) else None
             text = said.value if isinstance(said, ast.Constant) and isinstance(said.value, str) else ""
@@ -118,10 +119,10 @@ def _commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _parameter_row(parameter: Any) -> str:
-    named = ", ".join(f"`{name}`" for name in parameter.opts) if parameter.param_type_name == "option" else ""
-    shown = named or f"`{parameter.make_metavar(typer.main.get_command(app).make_context('modelyard', ['version']))}`"
-    default = "" if parameter.default in (None, "", False) else f"`{parameter.default}`"
-    return f"| {shown} | {default} | {' '.join((parameter.help or '').split())} |\n"
+    names = parameter.opts if parameter.param_type_name == "option" else [parameter.metavar or parameter.name.upper()]
+    default = "required" if parameter.required else "" if parameter.default in (None, "", False) else f"`{parameter.default}`"
+    meaning = " ".join((parameter.help or "").split()).replace("|", "\\|")
+    return f"| {', '.join(f'`{name}`' for name in names)} | {default} | {meaning} |\n"
 
 
 def main(folder: Path) -> None:

@@ -75,4 +75,4 @@ class Narrator:
         """Print without breaking lines, so that what is shown can be copied."""
         text.rstrip()
         for line in text.split():
-            self.console.print(Text(INDENT).append_text(line), soft_wrap=True)
+            self.console.print(Text(INDENT).append_text(line), soft_wrap=not self.console.record)
