@@ -1,5 +1,6 @@
 """Users and roles alike: how a request names one, and the permission to do something to it."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from modelyard.access.principal import PrincipalKind
 from modelyard.dispatch.context import Context
 from modelyard.identity.failures import invalid, malformed_policy, no_such_entity
 
+_WHITE_SPACE = re.compile(r"\s+")
 Request = dict[str, Any]
 Permissions = Callable[[Context, Request], Iterable[Permission]]
 
@@ -101,6 +103,11 @@ def checked_boundary(context: Context, request: Request) -> str | None:
         if policy is None or policy.account not in {"aws", context.account}:
             raise no_such_entity(f"Policy {arn} does not exist or is not attachable.")
     return arn
+
+
+def policy_size(text: str) -> int:
+    """The size of a policy document as IAM's quotas count it: without white space."""
+    return len(_WHITE_SPACE.sub("", text))
 
 
 def checked_policy(text: str, kind: PolicyKind) -> Policy:

@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from modelyard.access.keyring import KeyRing, KeyRingError
 
 pytestmark = pytest.mark.ours

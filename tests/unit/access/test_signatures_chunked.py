@@ -14,10 +14,11 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.httpchecksum import AwsChunkedWrapper, Crc32Checksum
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.unit.access.signing import NOW, S3, Guard, signed
+
 from modelyard.access.signatures import signing_key
 from modelyard.aws.errors import AwsError
 from modelyard.aws.http import HttpRequest
-from tests.unit.access.signing import NOW, S3, Guard, signed
 
 ENDPOINT = "http://127.0.0.1:9100/bucket/key"
 CONTENT = bytes(range(256)) * 1000

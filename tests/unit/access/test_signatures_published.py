@@ -3,9 +3,10 @@
 from io import BytesIO
 
 import pytest
+from tests.unit.access.signing import S3, Guard, Operation
+
 from modelyard.aws.errors import AwsError
 from modelyard.aws.http import HttpRequest
-from tests.unit.access.signing import S3, Guard, Operation
 
 IAM = Operation("iam", "iam")
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"

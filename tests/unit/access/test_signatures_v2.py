@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 from botocore.auth import HmacV1Auth, HmacV1QueryAuth
 from botocore.credentials import Credentials
+from tests.unit.access.signing import NOW, S3, SAGEMAKER, Guard, signed
+
 from modelyard.aws.errors import AwsError
 from modelyard.aws.http import HttpRequest
-from tests.unit.access.signing import NOW, S3, SAGEMAKER, Guard, signed
 
 ENDPOINT = "http://127.0.0.1:9100"
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
 from botocore.credentials import Credentials
+from tests.unit.access.signing import NOW, RUNTIME, S3, SAGEMAKER, STS, Guard, signed
+
 from modelyard.aws.errors import AwsError
 from modelyard.aws.http import HttpRequest
-from tests.unit.access.signing import NOW, RUNTIME, S3, SAGEMAKER, STS, Guard, signed
 
 JSON = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "SageMaker.ListModelPackages", "User-Agent": "test"}
 BODY = b'{"ModelPackageGroupName": "g"}'

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.unit.access.signing import ACCOUNT, NOW, Guard
+
 from modelyard.access import generation, store, store_policies
 from modelyard.access.accounts import AccountError, create_account, execution_role_credentials
 from modelyard.access.credentials import Credentials, CredentialSource
@@ -17,7 +19,6 @@ from modelyard.access.policy import parse_policy
 from modelyard.access.roles import pass_role, service_may_assume
 from modelyard.storage import open_storage
 from modelyard.storage.interface import Row, Transaction
-from tests.unit.access.signing import ACCOUNT, NOW, Guard
 
 pytestmark = pytest.mark.ours
 FACTS = RequestFacts(now=NOW, region="us-east-1", source_ip="127.0.0.1", secure_transport=False)

@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
 from botocore.credentials import Credentials
+from tests.unit.access.signing import ACCOUNT, NOW, S3, SAGEMAKER, STS, Guard, Operation, signed
+
 from modelyard.access import sessions, store
 from modelyard.access.identities import Identity, IdentityKind
 from modelyard.access.sessions import SessionCredentials
 from modelyard.aws.errors import AwsError
 from modelyard.aws.http import HttpRequest
-from tests.unit.access.signing import ACCOUNT, NOW, S3, SAGEMAKER, STS, Guard, Operation, signed
 
 ENDPOINT = "http://127.0.0.1:9100/"
 ROLE = Identity(

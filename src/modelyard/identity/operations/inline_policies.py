@@ -1,6 +1,5 @@
 """Inline policies of users and roles: put, get, list, delete."""
 
-import re
 from typing import Any
 
 from modelyard.access import store_policies
@@ -9,14 +8,13 @@ from modelyard.access.policy import PolicyKind
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
 from modelyard.identity.failures import limit_exceeded, no_such_entity
-from modelyard.identity.holders import HOLDERS, Holder, checked_policy
+from modelyard.identity.holders import HOLDERS, Holder, checked_policy, policy_size
 from modelyard.identity.pages import page
 from modelyard.identity.shapes import encoded
 
 operation = operations_of("iam")
 MOST_CHARACTERS = {IdentityKind.USER: 2048, IdentityKind.ROLE: 10240}
 """Of all inline policies of one user or role together, without white space."""
-_WHITE_SPACE = re.compile(r"\s+")
 
 
 def declare(holder: Holder) -> None:
@@ -29,11 +27,11 @@ def declare(holder: Holder) -> None:
         """Keep a policy of its own, in place of one with the same name."""
         identity = holder.find(context, request)
         name, document = request["PolicyName"], request["PolicyDocument"]
-        checked_policy(document, PolicyKind.IDENTITY)
         others = [text for other, text in store_policies.inline_policies(context.tx, identity.id) if other != name]
         limit = MOST_CHARACTERS[holder.kind]
-        if sum(len(_WHITE_SPACE.sub("", text)) for text in (document, *others)) > limit:
+        if sum(policy_size(text) for text in (document, *others)) > limit:
             raise limit_exceeded(f"Maximum policy size of {limit} bytes exceeded for {holder.kind} {identity.name}")
+        checked_policy(document, PolicyKind.IDENTITY)
         store_policies.put_inline_policy(context.tx, identity.id, name, document)
 
     @operation(get, mode=Mode.READ, permissions=holder.needs(get))

@@ -1,6 +1,5 @@
 """Managed policies: those of the account, and AWS's own."""
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -12,14 +11,13 @@ from modelyard.access.policy import PolicyKind
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
 from modelyard.identity.failures import already_exists, delete_conflict, invalid_input, limit_exceeded, no_such_entity
-from modelyard.identity.holders import checked_policy, listing, tag_conditions
+from modelyard.identity.holders import checked_policy, listing, policy_size, tag_conditions
 from modelyard.identity.pages import page
 from modelyard.identity.shapes import merged_tags, policy_shape, version_shape
 
 operation = operations_of("iam")
 MOST_POLICIES = 1500
 MOST_CHARACTERS = 6144
-_WHITE_SPACE = re.compile(r"\s+")
 Permissions = Callable[[Context, dict[str, Any]], Iterable[Permission]]
 
 
@@ -44,9 +42,9 @@ def _on_policy(action: str) -> Permissions:
 def create_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Make a managed policy."""
     name, document = request["PolicyName"], request["PolicyDocument"]
-    checked_policy(document, PolicyKind.IDENTITY)
-    if len(_WHITE_SPACE.sub("", document)) > MOST_CHARACTERS:
+    if policy_size(document) > MOST_CHARACTERS:
         raise limit_exceeded(f"Cannot exceed quota for PolicySize: {MOST_CHARACTERS}")
+    checked_policy(document, PolicyKind.IDENTITY)
     if store_policies.managed_policy_named(context.tx, context.account, name) is not None:
         raise already_exists(f"A policy called {name} already exists. Duplicate names are not allowed.")
     if store_policies.managed_policy_count(context.tx, context.account) >= MOST_POLICIES:

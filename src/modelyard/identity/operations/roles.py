@@ -8,13 +8,14 @@ from modelyard.access.identities import DEFAULT_SESSION_SECONDS, Identity, new_i
 from modelyard.access.policy import PolicyKind
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
-from modelyard.identity.failures import already_exists, malformed_policy
-from modelyard.identity.holders import ROLE, checked_boundary, checked_policy, listing, tag_conditions
+from modelyard.identity.failures import already_exists, limit_exceeded, malformed_policy
+from modelyard.identity.holders import ROLE, checked_boundary, checked_policy, listing, policy_size, tag_conditions
 from modelyard.identity.operations.users import refuse_while_policies
 from modelyard.identity.pages import page
 from modelyard.identity.shapes import merged_tags, role_shape
 
 operation = operations_of("iam")
+MOST_TRUST_CHARACTERS = 8192
 
 
 @operation("CreateRole", mode=Mode.WRITE, permissions=ROLE.needs("CreateRole", tag_conditions))
@@ -87,6 +88,8 @@ def delete_role(context: Context, request: dict[str, Any]) -> None:
 
 def _trust_policy(context: Context, text: str) -> str:
     """A trust policy whose users and roles exist, as far as their accounts are here. Raises MalformedPolicyDocument."""
+    if policy_size(text) > MOST_TRUST_CHARACTERS:
+        raise limit_exceeded(f"Cannot exceed quota for ACLSizePerRole: {MOST_TRUST_CHARACTERS}")
     for statement in checked_policy(text, PolicyKind.TRUST).statements:
         actions = statement.source.actions or () if statement.source else ()
         if any(not action.lower().startswith("sts:") for action in actions):
