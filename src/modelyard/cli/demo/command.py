@@ -10,9 +10,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from modelyard.cli.demo.narration import Mismatch, Narrator, as_typed, picture_of
 from modelyard.cli.failure import CommandFailure
 
 NEEDED = ("boto3", "sklearn", "awscli")
+PICTURE_WIDTH = 132
+"""In characters."""
 DEFAULT_FOLDER = Path(".demo")
 
 
@@ -37,16 +40,15 @@ def demo(
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise CommandFailure(f"The demo also needs {', '.join(missing)}: install `modelyard[demo]`, or run `make demo`.")
-    console = Console(record=picture is not None, width=118 if picture else None, highlight=False)
+    console = Console(record=picture is not None, width=PICTURE_WIDTH if picture else None, highlight=False)
     _tell(folder, console)
     if picture is not None:
-        console.save_svg(str(picture), title="make demo")
+        picture.write_text(picture_of(console, "make demo"), encoding="utf-8")
 
 
 def _tell(folder: Path, console: Console) -> None:
     # Imported here, since they import what only the demo needs.
     from modelyard.cli.demo import yard
-    from modelyard.cli.demo.narration import Mismatch, Narrator
     from modelyard.cli.demo.story import Story
 
     began = time.monotonic()
@@ -63,7 +65,7 @@ def _tell(folder: Path, console: Console) -> None:
     account = json.loads(made.stdout)["account"]
     with yard.served(data, folder / "server.log") as address:
         story = Story(yard.open_yard(data, address, account), tell)
-        tell.say(f"A server of its own answers at {address}, with its data in {data}.")
+        tell.say(f"A server of its own answers at {address}, with its data in {as_typed(data)}.")
         try:
             story.run()
         except Mismatch as mismatch:

@@ -1,7 +1,10 @@
 """How the demo talks: numbered steps, what is asked, what is really answered."""
 
 import json
+import re
+import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -76,3 +79,14 @@ class Narrator:
         text.rstrip()
         for line in text.split():
             self.console.print(Text(INDENT).append_text(line), soft_wrap=not self.console.record)
+
+
+def as_typed(path: Path) -> str:
+    """A path as a person in this directory would type it."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+
+
+def picture_of(console: Console, title: str) -> str:
+    """What a recording console showed, as SVG, in the reader's own fonts: none is fetched from anywhere."""
+    return re.sub(r"\s*@font-face \{.*?\}", "", console.export_svg(title=title), flags=re.DOTALL)

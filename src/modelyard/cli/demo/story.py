@@ -1,7 +1,6 @@
 """What happens in the demo, step by step. Every sentence that can be checked is checked."""
 
 import hashlib
-import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from modelyard.cli.credentials import Credentials
 from modelyard.cli.demo import people, training
-from modelyard.cli.demo.narration import Mismatch, Narrator
+from modelyard.cli.demo.narration import Mismatch, Narrator, as_typed
 from modelyard.cli.demo.training import Candidate, Screening
 from modelyard.cli.demo.yard import Yard
 
@@ -54,7 +53,7 @@ class Story:
         self.yard.client("s3", self.yard.administrator).create_bucket(Bucket=self.bucket)
         for name, statements in people.policies(self.yard.region, self.yard.account, GROUP, self.bucket).items():
             self.keys[name] = people.create(iam, name, statements)
-        self.tell.call("iam.put_user_policy(UserName='reviewer', PolicyName='reviewer-work', PolicyDocument=…)")
+        self.tell.call("iam.put_user_policy(UserName='reviewer', PolicyName='reviewer-work', PolicyDocument=...)")
         self.tell.say("Approving is a permission of its own: only the reviewer's policy allows UpdateModelPackage under")
         self.tell.answer('"Condition": {"StringEquals": {"sagemaker:ModelApprovalStatus": ["Approved", "Rejected"]}}')
         who = self.yard.client("sts", self.keys["reviewer"]).get_caller_identity()["Arn"]
@@ -79,7 +78,7 @@ class Story:
             for name, content in (("model.tar.gz", candidate.archive), ("metrics.json", candidate.metrics_file)):
                 key = f"{candidate.name}/{name}"
                 s3.put_object(Bucket=self.bucket, Key=key, Body=content)
-                self.tell.call(f"s3.put_object(Bucket='{self.bucket}', Key='{key}', Body=…)")
+                self.tell.call(f"s3.put_object(Bucket='{self.bucket}', Key='{key}', Body=...)")
 
     def register(self, candidates: Sequence[Candidate]) -> None:
         """Make the group and register both as its versions."""
@@ -89,11 +88,11 @@ class Story:
         group = sagemaker.create_model_package_group(
             ModelPackageGroupName=GROUP, ModelPackageGroupDescription="Is this tumour malignant?", Tags=tags
         )
-        self.tell.call(f"sagemaker.create_model_package_group(ModelPackageGroupName='{GROUP}', …)")
+        self.tell.call(f"sagemaker.create_model_package_group(ModelPackageGroupName='{GROUP}', ...)")
         self.tell.answer({"ModelPackageGroupArn": group["ModelPackageGroupArn"]})
         for number, candidate in enumerate(candidates, start=1):
             arn = sagemaker.create_model_package(**self._registration(candidate))["ModelPackageArn"]
-            self.tell.call("sagemaker.create_model_package(ModelApprovalStatus='PendingManualApproval', …)")
+            self.tell.call("sagemaker.create_model_package(ModelApprovalStatus='PendingManualApproval', ...)")
             self.tell.answer({"ModelPackageArn": arn})
             self.tell.holds(f"the {candidate.name} is version {number}", arn.endswith(f":model-package/{GROUP}/{number}"))
             self.versions[candidate.name] = arn
@@ -140,7 +139,7 @@ class Story:
     def try_to_approve(self) -> None:
         """The data scientist may not approve."""
         self.tell.step("Nobody approves their own model", "data-scientist")
-        self.tell.call("sagemaker.update_model_package(ModelPackageArn=…, ModelApprovalStatus='Approved')")
+        self.tell.call("sagemaker.update_model_package(ModelPackageArn=..., ModelApprovalStatus='Approved')")
         try:
             self._decide("data-scientist", "regression", "Approved", "I am sure")
         except ClientError as error:
@@ -160,7 +159,7 @@ class Story:
             (worse, "Rejected", f"Misses {1 - worse.recall:.1%} of the malignant tumours"),
             (better, "Approved", f"Finds {better.recall:.1%} of the malignant tumours"),
         ):
-            self.tell.call(f"sagemaker.update_model_package(…, ModelApprovalStatus='{status}', ApprovalDescription='{reason}')")
+            self.tell.call(f"sagemaker.update_model_package(..., ModelApprovalStatus='{status}', ApprovalDescription='{reason}')")
             self._decide("reviewer", candidate.name, status, reason)
             found = self._describe(candidate.name)
             self.tell.answer({name: found[name] for name in ("ModelPackageArn", "ModelApprovalStatus", "ApprovalDescription")})
@@ -203,7 +202,7 @@ class Story:
             SortOrder="Descending",
             MaxResults=1,
         )["ModelPackageSummaryList"]
-        self.tell.call("sagemaker.list_model_packages(…, ModelApprovalStatus='Approved', SortOrder='Descending', MaxResults=1)")
+        self.tell.call("sagemaker.list_model_packages(..., ModelApprovalStatus='Approved', SortOrder='Descending', MaxResults=1)")
         better = max(candidates, key=lambda candidate: candidate.recall)
         arn = found[0]["ModelPackageArn"] if found else "none"
         self.tell.answer({"ModelPackageArn": arn})
@@ -229,7 +228,7 @@ class Story:
 
     def what_next(self) -> None:
         """End with what to try next."""
-        data, command, aws = (_as_typed(path) for path in (self.yard.data, _beside_python("modelyard"), _beside_python("aws")))
+        data, command, aws = (as_typed(path) for path in (self.yard.data, _beside_python("modelyard"), _beside_python("aws")))
         self.tell.step("Your turn")
         self.tell.say("Everything is still there. Start the server again:")
         self.tell.call(f"{command} serve --data {data}", "bash")
@@ -243,12 +242,6 @@ class Story:
 def _beside_python(command: str) -> Path:
     """A command of this environment."""
     return Path(sys.executable).with_name(command)
-
-
-def _as_typed(path: Path) -> str:
-    """A path as a person in this directory would type it."""
-    here = Path.cwd()
-    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def download(s3: Any, uri: str) -> bytes:
