@@ -88,7 +88,7 @@ def identities(tx: Transaction, account: str, kind: IdentityKind, prefix: str, a
     """Users or roles whose path begins with `prefix`, by name, after the name `after`."""
     rows = tx.all(
         f"SELECT {_IDENTITY} FROM iam_identities WHERE account = :account AND kind = :kind AND folded_name > :after"
-        " AND substr(path, 1, :length) = :prefix ORDER BY folded_name LIMIT :limit",
+        " AND substr(path, 1, CAST(:length AS INTEGER)) = :prefix ORDER BY folded_name LIMIT :limit",
         {
             "account": account,
             "kind": kind.value,

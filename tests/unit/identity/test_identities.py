@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.unit.identity.conftest import ACCOUNT, OTHER_ACCOUNT, Town, allow, document, trust
+from tests.unit.identity.town import ACCOUNT, OTHER_ACCOUNT, Town, allow, document, trust
 
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 S3_POLICY = document(allow("s3:*"))

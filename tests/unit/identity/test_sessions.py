@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.unit.identity.conftest import ACCOUNT, OTHER_ACCOUNT, Town, allow, document, trust
+from tests.unit.identity.town import ACCOUNT, OTHER_ACCOUNT, Town, allow, document, trust
 
 ANN = f"arn:aws:iam::{ACCOUNT}:user/ann"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/deployer"

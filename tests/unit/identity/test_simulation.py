@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.unit.identity.conftest import ACCOUNT, Town, allow, document
+from tests.unit.identity.town import ACCOUNT, Town, allow, document
 
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 ANN = f"arn:aws:iam::{ACCOUNT}:user/ann"
