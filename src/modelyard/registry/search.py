@@ -35,9 +35,13 @@ Visible = Callable[[Item], bool]
 
 BUDGET = 4000
 """Resources that a walk looks at before it goes over to the candidates: about ten milliseconds."""
+LONGEST_WALK = 200_000
+"""Resources that one request looks at, a second or so: then it answers with what it has, and a token to go on from there."""
 SMALLEST_STEP = 32
 LARGEST_STEP = 1000
-"""Resources read at once: it doubles from one to the other, since most searches are over after the first."""
+LARGEST_CANDIDATE_STEP = 20_000
+"""Resources read at once: it grows from the first on, since most searches are over after one step. A step through
+candidates costs as much as reading all of them, so those may grow further."""
 
 _loaders: dict[str, Loader] = {}
 
@@ -94,7 +98,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page: documents with their tags, and where the next page goes on."""
+    """A page: resources with their documents, and where the next page goes on; None after the last."""
 
     results: list[tuple[Item, dict[str, Any]]]
     next: list[Any] | None
@@ -103,6 +107,14 @@ class Found:
 def find(tx: Transaction, query: Query) -> Found:
     """The page that a query asks for."""
     return _Search(tx, query).page()
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Resources in the order of the query, and the place that has been read up to."""
+
+    items: list[Item]
+    end: list[Any]
 
 
 class _Search:
@@ -115,61 +127,63 @@ class _Search:
         space_id = find_space(tx, query.kind, query.account, query.region)
         self.space = Space(space_id, find_names(tx, space_id, names))
         self.documents: dict[int, dict[str, Any]] = {}
-        self.after = None if query.after is None else Place(query.descending, *query.after)
+        self.first_step = max(SMALLEST_STEP, query.size + 1)
 
     def page(self) -> Found:
-        matched = list(self._matches())
-        more = len(matched) > self.query.size
-        items = [item for item, _ in matched[: self.query.size]]
-        self._load([item for item in items if item.id not in self.documents])
-        results = [(item, self.documents[item.id]) for item in items if item.id in self.documents]
-        return Found(results, matched[self.query.size - 1][1].cursor if more else None)
+        """Find, and read the documents of what was found."""
+        matched, then = self._matches()
+        if len(matched) > self.query.size:
+            matched = matched[: self.query.size]
+            then = self._place(matched[-1]).cursor
+        self._load([item for item in matched if item.id not in self.documents])
+        return Found([(item, self.documents[item.id]) for item in matched if item.id in self.documents], then)
 
-    def _matches(self) -> list[tuple[Item, Place]]:
-        """The resources of the page and one more, if there is one."""
+    def _matches(self) -> tuple[list[Item], list[Any] | None]:
+        """The resources of the page and one more, if there is one; or fewer, and the place to go on looking from."""
         found = None
         if self.query.expression is not None:
             found = candidates(
                 self.query.expression, lambda condition: search_query.count(self.tx, self.space, condition, FEW + 1)
             )
             if found is not None and found.cost == 0:
-                return []
+                return [], None
         if self.query.sort_by == MODIFIED:
-            return self._take(self._walk_by_modified(found), None) or []
+            return self._take(self._walk_by_modified(found), LONGEST_WALK)
         if (found is not None and found.few) or not self._order_is_known():
-            return self._select(found)
-        taken = self._take(self._walk_by_value(), None if found is None else BUDGET)
-        return self._select(found) if taken is None else taken
+            return self._select(found), None
+        matched, then = self._take(self._walk_by_value(), LONGEST_WALK if found is None else BUDGET)
+        if found is not None and then is not None:
+            return self._select(found), None
+        return matched, then
 
     def _order_is_known(self) -> bool:
         return is_indexed(self.query.sort_by) and not search_query.has_digests(self.tx, self.space, self.query.sort_by)
 
-    def _take(self, steps: Iterator[list[tuple[Item, Place]]], budget: int | None) -> list[tuple[Item, Place]] | None:
-        """The first matches of an ordered walk, enough for a page and one more; None when that is over the budget."""
-        matched: list[tuple[Item, Place]] = []
+    def _take(self, steps: Iterator[_Step], budget: int) -> tuple[list[Item], list[Any] | None]:
+        """The first matches of a walk, enough for a page and one more; or those within the budget, and the place it ends at."""
+        matched: list[Item] = []
         for step in steps:
-            matching = {item.id for item in self._judge([item for item, _ in step])}
-            matched += [(item, place) for item, place in step if item.id in matching]
+            matched += self._judge(step.items)
             if len(matched) > self.query.size:
-                return matched[: self.query.size + 1]
-            if budget is not None:
-                budget -= len(step)
-                if budget <= 0:
-                    return None
-        return matched
+                break
+            budget -= len(step.items)
+            if budget <= 0:
+                return matched, step.end
+        return matched, None
 
-    def _select(self, found: Candidates | None) -> list[tuple[Item, Place]]:
-        """The first matches in an order that is worked out here: judges all candidates, keeps a page of them."""
+    def _select(self, found: Candidates | None) -> list[Item]:
+        """The first matches in an order that is worked out here: judges all candidates, keeps a page of them and one more."""
         steps = (
             search_query.each(self.tx, self.space) if found is None else search_query.each_candidate(self.tx, self.space, found)
         )
-        best: list[tuple[Item, Place]] = []
+        after = None if self.query.after is None else Place(self.query.descending, *self.query.after)
+        best: list[tuple[Place, Item]] = []
         for step in steps:
-            placed = [(item, self._place(item)) for item in self._judge(step)]
-            rest = [(item, place) for item, place in placed if self.after is None or place > self.after]
-            best = heapq.nsmallest(self.query.size + 1, best + rest, key=lambda pair: pair[1])
-            self.documents = {item.id: self.documents[item.id] for item, _ in best if item.id in self.documents}
-        return best
+            placed = [(self._place(item), item) for item in self._judge(step)]
+            best += [pair for pair in placed if after is None or pair[0] > after]
+            best = heapq.nsmallest(self.query.size + 1, best, key=lambda pair: pair[0])
+            self.documents = {item.id: self.documents[item.id] for _, item in best if item.id in self.documents}
+        return [item for _, item in best]
 
     def _place(self, item: Item) -> Place:
         name, descending = self.query.sort_by, self.query.descending
@@ -180,45 +194,65 @@ class _Search:
             value = sort_value(Described(item, self.documents.get(item.id, {})).values(name), descending=descending)
         return Place(descending, value, item.modified, item.id)
 
-    def _walk_by_modified(self, found: Candidates | None) -> Iterator[list[tuple[Item, Place]]]:
-        after = None if self.after is None else (self.after.modified, self.after.id)
-        walked, limit = 0, max(SMALLEST_STEP, self.query.size + 1)
+    def _walk_by_modified(self, found: Candidates | None) -> Iterator[_Step]:
+        after = None if self.query.after is None else self.query.after[1:]
+        walked, limit = 0, self.first_step
         while True:
             reach = Reach(after, self.query.descending, limit)
-            if found is not None and (found.few or walked >= BUDGET):
+            among_candidates = found is not None and (found.few or walked >= BUDGET)
+            if among_candidates:
+                assert found is not None
                 items = search_query.candidates_by_modified(self.tx, self.space, found, reach)
             else:
                 items = search_query.by_modified(self.tx, self.space, reach)
-            yield [(item, Place(self.query.descending, item.modified, item.modified, item.id)) for item in items]
-            if len(items) < limit:
+            if not items:
                 return
             after = (items[-1].modified, items[-1].id)
+            yield _Step(items, [items[-1].modified, *after])
+            if len(items) < limit:
+                return
             walked += len(items)
-            limit = min(2 * limit, LARGEST_STEP)
+            limit = min(4 * limit, LARGEST_CANDIDATE_STEP if among_candidates else LARGEST_STEP)
 
-    def _walk_by_value(self) -> Iterator[list[tuple[Item, Place]]]:
-        descending, texts = self.query.descending, self.query.sort_type not in (PropertyType.NUMBER, PropertyType.TIME)
-        limit = max(SMALLEST_STEP, self.query.size + 1)
-        after: Sequence[Any] | None = None if self.after is None else (self.after.value, self.after.id)
-        while self.after is None or self.after.value is not None:
-            found = search_query.by_value(self.tx, self.space, self.query.sort_by, Reach(after, descending, limit), texts=texts)
-            # A resource with several values stands where its first one is, and is passed over at the others.
-            yield [
-                (item, Place(descending, value, item.modified, item.id))
-                for value, item in found
-                if item.sort_value(self.query.sort_by, descending=descending)[1] == value
-            ]
+    def _walk_by_value(self) -> Iterator[_Step]:
+        after = self.query.after
+        if after is None or after[0] is not None:
+            yield from self._walk_having(None if after is None else (after[0], after[2]))
+            after = None
+        yield from self._walk_lacking(None if after is None else after[1:])
+
+    def _walk_having(self, after: Sequence[Any] | None) -> Iterator[_Step]:
+        """Resources that have the property sorted by."""
+        limit = self.first_step
+        while True:
+            reach = Reach(after, self.query.descending, limit)
+            found = search_query.by_value(self.tx, self.space, self.query.sort_by, reach, texts=self._sorts_texts())
+            if found:
+                last = found[-1]
+                after = (last[0], last[1].id)
+                yield _Step(
+                    [item for value, item in found if self._stands_at(item, value)], [last[0], last[1].modified, last[1].id]
+                )
             if len(found) < limit:
-                break
-            after = (found[-1][0], found[-1][1].id)
-            limit = min(2 * limit, LARGEST_STEP)
-        after = None if self.after is None or self.after.value is not None else (self.after.modified, self.after.id)
-        while items := search_query.without_value(
-            self.tx, self.space, self.query.sort_by, Reach(after, descending, limit), texts=texts
-        ):
-            yield [(item, Place(descending, None, item.modified, item.id)) for item in items]
+                return
+            limit = min(4 * limit, LARGEST_STEP)
+
+    def _stands_at(self, item: Item, value: Value) -> bool:
+        """Whether this is the value that a resource is sorted by; at the others it is passed over."""
+        return item.sort_value(self.query.sort_by, descending=self.query.descending)[1] == value
+
+    def _walk_lacking(self, after: Sequence[Any] | None) -> Iterator[_Step]:
+        """Resources that do not have the property sorted by."""
+        while True:
+            reach = Reach(after, self.query.descending, LARGEST_STEP)
+            items = search_query.without_value(self.tx, self.space, self.query.sort_by, reach, texts=self._sorts_texts())
+            if not items:
+                return
             after = (items[-1].modified, items[-1].id)
-            limit = LARGEST_STEP
+            yield _Step(items, [None, *after])
+
+    def _sorts_texts(self) -> bool:
+        return self.query.sort_type not in (PropertyType.NUMBER, PropertyType.TIME)
 
     def _judge(self, items: Sequence[Item]) -> list[Item]:
         """Those of the items that match, in their order."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from modelyard.registry.search_condition import Between, Condition, Containing, OneOf, Present, Test
-from modelyard.registry.search_property import Value, leaves
+from modelyard.registry.search_property import values_at
 from modelyard.registry.search_schema import PropertyType, Schema
 
 MOST_PARTS = 50
@@ -31,11 +31,7 @@ class Nested:
         return any(self._holds_for(element) for element in elements)
 
     def _holds_for(self, element: Mapping[str, Any]) -> bool:
-        values: dict[str, list[Value]] = {}
-        for member, inner in element.items():
-            for name, value in leaves(member, inner):
-                values.setdefault(name, []).append(value)
-        return all(condition.holds(values.get(condition.name, ())) for condition in self.conditions)
+        return all(condition.holds(values_at(element, condition.name)) for condition in self.conditions)
 
     @property
     def implied(self) -> tuple[Condition, ...]:

@@ -1,49 +1,56 @@
 """A resource in the index, and what can be said of it without its document, and with it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import orjson
 
 from modelyard.registry.search_condition import Condition
 from modelyard.registry.search_expression import Nested
-from modelyard.registry.search_property import CREATED, METRICS, MODIFIED, Properties, Value, is_digest, is_indexed, properties
+from modelyard.registry.search_property import (
+    CREATED,
+    METRICS,
+    MODIFIED,
+    TAGS,
+    Value,
+    is_digest,
+    is_indexed,
+    structures_at,
+    values_at,
+)
 
 
-@dataclass
 class Item:
     """A row of the index. As a subject it knows what the index keeps: short texts and numbers, not long texts and not lists."""
 
-    name_ids: Mapping[str, int]
-    """Numbers of the property names that the search is about."""
-    id: int
-    key: str
-    modified: float
-    tags_json: str | None
-    record: str
+    __slots__ = ("_ids", "_name_ids", "_record", "_tags", "_values", "id", "key", "modified")
 
-    @cached_property
+    def __init__(self, name_ids: Mapping[str, int], id_: int, key: str, modified: float, tags: str | None, record: str) -> None:
+        self.id = id_
+        self.key = key
+        self.modified = modified
+        self._name_ids = name_ids
+        self._tags = tags
+        self._record = record
+        self._ids: list[int] | None = None
+        self._values: list[Value] = []
+
+    @property
     def tags(self) -> dict[str, str]:
         """The resource's tags."""
-        return dict(orjson.loads(self.tags_json)) if self.tags_json else {}
-
-    @cached_property
-    def _lists(self) -> tuple[list[int], list[Value]]:
-        ids, values = orjson.loads(self.record)
-        return ids, values
+        return dict(orjson.loads(self._tags)) if self._tags else {}
 
     def values(self, name: str) -> Sequence[Value]:
-        """The values of a property as the index keeps them."""
+        """The values of a property as the index keeps them, when it is one of those that the search is about."""
         if name == MODIFIED:
             return (self.modified,)
-        name_id = self.name_ids.get(name)
-        ids, values = self._lists
-        if name_id is None or name_id not in ids:
+        name_id = self._name_ids.get(name)
+        if self._ids is None:
+            self._ids, self._values = orjson.loads(self._record)
+        if name_id is None or name_id not in self._ids:
             return ()
-        start = ids.index(name_id)
-        return values[start : start + ids.count(name_id)]
+        start = self._ids.index(name_id)
+        return self._values[start : start + self._ids.count(name_id)]
 
     def decide(self, condition: Condition) -> bool | None:
         """Whether the condition is true, as far as the index tells."""
@@ -75,19 +82,20 @@ def _text_last(value: Value) -> tuple[bool, Value]:
 class Described:
     """A resource with its document: as a subject it knows everything."""
 
-    def __init__(self, item: Item, document: Mapping[str, Any]) -> None:
-        self.item = item
-        self.document = document
+    __slots__ = ("_document", "_item")
 
-    @cached_property
-    def _properties(self) -> Properties:
-        return properties(self.document, self.item.tags)
+    def __init__(self, item: Item, document: Mapping[str, Any]) -> None:
+        self._item = item
+        self._document = document
 
     def values(self, name: str) -> Sequence[Value]:
         """The values of a property."""
         if name in (MODIFIED, CREATED) or name.startswith(METRICS):
-            return self.item.values(name)
-        return self._properties.get(name, ())
+            return self._item.values(name)
+        if name.startswith(TAGS):
+            tag = self._item.tags.get(name.removeprefix(TAGS))
+            return () if tag is None else (tag,)
+        return values_at(self._document, name)
 
     def decide(self, condition: Condition) -> bool:
         """Whether the condition is true."""
@@ -95,16 +103,4 @@ class Described:
 
     def decide_nested(self, nested: Nested) -> bool:
         """Whether the conditions are true together of one element of the list."""
-        return nested.holds(list(_elements(self.document, nested.path.split("."))))
-
-
-def _elements(value: Any, path: Sequence[str]) -> Any:
-    """The structures in the lists at a path."""
-    if isinstance(value, list):
-        for inner in value:
-            yield from _elements(inner, path)
-    elif isinstance(value, dict):
-        if not path:
-            yield value
-        elif path[0] in value:
-            yield from _elements(value[path[0]], path[1:])
+        return nested.holds(structures_at(self._document, nested.path))

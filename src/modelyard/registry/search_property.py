@@ -14,11 +14,11 @@ from typing import Any
 
 Value = str | float
 """Text, or a number; times are numbers (epoch seconds), booleans the texts `true` and `false`."""
-Properties = dict[str, list[Value]]
 
 MODIFIED = "LastModifiedTime"
 """Every resource has it, even one that was never modified; it is kept beside the index, since most searches sort by it."""
 CREATED = "CreationTime"
+TAGS = "Tags."
 METRICS = "Metrics."
 """Before the name of a figure. These, MODIFIED and CREATED are what the index knows exactly and the document may not have."""
 
@@ -69,48 +69,72 @@ def is_digest(value: Value) -> bool:
     return isinstance(value, str) and value.startswith(_DIGEST)
 
 
-def properties(document: Mapping[str, Any], tags: Mapping[str, str]) -> Properties:
-    """The properties that a resource has by its document and its tags."""
-    found: Properties = {}
-    for member, value in document.items():
-        if member not in _HIDDEN:
-            for name, leaf in leaves(member, value):
-                found.setdefault(name, []).append(leaf)
-    for key, text in tags.items():
-        found[f"Tags.{key}"] = [text]
-    return found
-
-
 def leaves(path: str, value: Any) -> Iterator[tuple[str, Value]]:
-    """The scalar values below `path`."""
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, bool):
-        yield path, "true" if value else "false"
-    elif isinstance(value, int | float):
-        yield path, value
-    elif isinstance(value, dict):
+    """The scalar values below `path`, each with its name."""
+    if isinstance(value, dict):
         for member, inner in value.items():
             if member not in _HIDDEN:
-                yield from leaves(f"{path}.{member}", inner)
+                yield from leaves(f"{path}.{member}" if path else member, inner)
     elif isinstance(value, list):
         for inner in value:
             yield from leaves(path, inner)
+    else:
+        yield path, _scalar(value)
+
+
+def _scalar(value: Any) -> Value:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value  # type: ignore[no-any-return]  # JSON has only texts and numbers besides
+
+
+def values_at(value: Any, name: str) -> list[Value]:
+    """The values of one property: those that `leaves` would yield with this name."""
+    found: list[Value] = []
+    _collect(value, name, found)
+    return found
+
+
+def _collect(value: Any, name: str, found: list[Value]) -> None:
+    if isinstance(value, list):
+        for inner in value:
+            _collect(inner, name, found)
+    elif not name:
+        if not isinstance(value, dict):
+            found.append(_scalar(value))
+    elif isinstance(value, dict):
+        # The keys of a map may have dots in them, so a name can be divided in more than one way.
+        end = name.find(".")
+        while end >= 0:
+            if name[:end] in value and name[:end] not in _HIDDEN:
+                _collect(value[name[:end]], name[end + 1 :], found)
+            end = name.find(".", end + 1)
+        if name in value and name not in _HIDDEN:
+            _collect(value[name], "", found)
+
+
+def structures_at(value: Any, path: str) -> list[dict[str, Any]]:
+    """The structures in the lists at a path."""
+    if isinstance(value, list):
+        return [found for inner in value for found in structures_at(inner, path)]
+    if not isinstance(value, dict):
+        return []
+    if not path:
+        return [value]
+    member, _, rest = path.partition(".")
+    return structures_at(value.get(member), rest)
 
 
 def entries(
     document: Mapping[str, Any], tags: Mapping[str, str], metrics: Mapping[str, float], created: float
 ) -> set[tuple[str, Value]]:
     """What the index keeps of a resource: names, and values in the form they are kept in. MODIFIED is kept elsewhere."""
-    found = properties(document, tags)
-    found.pop(MODIFIED, None)
-    found[CREATED] = [created]
-    for name, number in metrics.items():
-        if math.isfinite(number):
-            found[METRICS + name] = [number]
+    found: set[tuple[str, Value]] = {(CREATED, created)}
+    found.update(leaf for leaf in leaves("", document) if leaf[0] not in (CREATED, MODIFIED))
+    found.update((TAGS + key, text) for key, text in tags.items())
+    found.update((METRICS + name, number) for name, number in metrics.items() if math.isfinite(number))
     return {
         (name, kept(value) if isinstance(value, str) else float(value))
-        for name, values in found.items()
+        for name, value in found
         if len(name) <= LONGEST_NAME and is_indexed(name)
-        for value in values
     }

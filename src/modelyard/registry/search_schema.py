@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from modelyard.aws.models import ServiceModel, Shape
-from modelyard.registry.search_property import CREATED, METRICS, MODIFIED
+from modelyard.registry.search_property import CREATED, METRICS, MODIFIED, TAGS
 
 
 class PropertyType(StrEnum):
@@ -54,7 +54,7 @@ class Schema:
 def schema_of(model: ServiceModel, shape_name: str) -> Schema:
     """The schema of the kind whose search result has this shape of the service model."""
     types = {MODIFIED: PropertyType.TIME, CREATED: PropertyType.TIME}
-    maps = {"Tags.": PropertyType.TEXT, METRICS: PropertyType.NUMBER}
+    maps = {TAGS: PropertyType.TEXT, METRICS: PropertyType.NUMBER}
     lists: set[str] = set()
 
     def walk(path: str, shape: Shape) -> None:
