@@ -13,6 +13,7 @@ FOLDER = Path("requirements")
 COMPILATIONS = (
     ("development.txt", ["pyproject.toml", "--extra", "development", "--extra", "demo"]),
     ("demo.txt", ["pyproject.toml", "--extra", "demo", "-c", "requirements/development.txt"]),
+    ("tools.txt", ["requirements/tools.in", "-c", "requirements/development.txt"]),
     ("runtime.txt", ["pyproject.toml", "-c", "requirements/development.txt"]),
     ("sdk2.txt", ["requirements/sdk2.in"]),
     ("sdk3.txt", ["requirements/sdk3.in"]),

@@ -19,8 +19,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
-UV_REQUIREMENTS = PROJECT / "requirements" / "uv.txt"
-SHARED_PATHS = (Path(__file__).resolve(), UV_REQUIREMENTS)
+TOOLS = PROJECT / "requirements" / "tools.txt"
+"""What installs: uv, and what builds Modelyard itself."""
+SHARED_PATHS = (Path(__file__).resolve(), TOOLS)
+LOCKS = PROJECT / ".build" / "locks"
 OLDEST_PYTHON = (3, 11)
 
 UV_NAMES = {
@@ -62,7 +64,7 @@ def uv_settings(settings: Mapping[str, str], given: Mapping[str, str]) -> dict[s
         variables["UV_FIND_LINKS"] = ",".join(variables["UV_FIND_LINKS"].split())
     variables["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # as pip does: the best version of all places
     variables["UV_PYTHON_DOWNLOADS"] = "never"
-    variables["UV_LINK_MODE"] = "copy"  # hard links do not cross file systems, and warn
+    variables["UV_LINK_MODE"] = "copy"  # hard links do not cross file systems, and uv warns when it cannot make one
     variables["UV_NO_CONFIG"] = "1"
     return {name: value for name, value in variables.items() if name not in given}
 
@@ -81,7 +83,8 @@ class Environment:
             if stamp.exists() and self._works():
                 return False
             self._create()
-            self._install([word for path in requirements for word in ("-r", str(path))])
+            paths = [*requirements, *([TOOLS] if editable else [])]
+            self._install([word for path in paths for word in ("-r", str(path))])
             if editable is not None:
                 self._install(["--no-deps", "--no-build-isolation", "-e", str(editable)])
             stamp.parent.mkdir(exist_ok=True)
@@ -97,7 +100,7 @@ class Environment:
             return [str(beside)], variables
         own = self.directory / "bin" / "uv"
         if not own.exists():
-            self._run([self.python, "-m", "pip", "install", "--quiet", "-r", UV_REQUIREMENTS])
+            self._run([self.python, "-m", "pip", "install", "--quiet", "-r", TOOLS])
         return [str(own)], variables
 
     def _digest(self, requirements: Sequence[Path], editable: Path | None) -> str:
@@ -110,8 +113,9 @@ class Environment:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """One process at a time: test processes may ask for the same environment at once."""
-        self.directory.parent.mkdir(parents=True, exist_ok=True)
-        with (self.directory.parent / f".{self.directory.name.lstrip('.')}.lock").open("w") as lock:
+        LOCKS.mkdir(parents=True, exist_ok=True)
+        name = hashlib.sha256(str(self.directory.absolute()).encode()).hexdigest()[:16]
+        with (LOCKS / name).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

@@ -48,7 +48,7 @@ def test_pinned_requirements_name_no_index_and_no_path() -> None:
 def test_what_runs_is_what_was_developed_with() -> None:
     """Every pin of the server and of the demo is the pin of the development environment too."""
     development = _pins("development.txt")
-    for name in ("runtime.txt", "demo.txt"):
+    for name in ("runtime.txt", "demo.txt", "tools.txt"):
         assert _pins(name) <= development
 
 
