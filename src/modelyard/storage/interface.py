@@ -1,6 +1,14 @@
 """What the parts see of the database: transactions, and nothing of which database it is.
 
 SQL is written once for SQLite and PostgreSQL, with `:name` parameters. Rows are tuples.
+
+Values are str, int (64 bits), float, bytes, bool (stored as 0 or 1) and None. Statements raise ValidationException for a value
+that cannot be stored (a null character, half of a surrogate pair, a larger number, NaN), ConstraintViolation for a row that
+breaks a constraint, StorageUnavailable when the database is away or full (storage/errors.py).
+
+To mean the same on both databases, say `CAST(:x AS TEXT) IS NULL` for an optional parameter (PostgreSQL has to know its type),
+`ON CONFLICT` instead of catching ConstraintViolation (a statement that failed dooms its work, on both), and no deferred
+constraints (they fail at the commit, and with it everybody's work).
 """
 
 from collections.abc import Callable, Mapping, Sequence
