@@ -19,7 +19,7 @@ from modelyard.access.refusals import (
 )
 from modelyard.access.sessions import Session
 from modelyard.access.signatures import ALGORITHM
-from modelyard.access.signatures_payload import open_body
+from modelyard.access.signatures_payload import open_body, with_headers_of_query
 from modelyard.access.signatures_v4 import Verified
 from modelyard.aws.errors import AwsError
 from modelyard.aws.http import HttpRequest
@@ -80,6 +80,8 @@ class Authenticator:
             return Caller(ANONYMOUS, self._region, "", open_body(http, None))
         else:
             raise missing(family)
+        if family is Family.S3 and signed_by.endswith("query"):
+            http = with_headers_of_query(http)
         return self._caller(http, verified, family)
 
     def _caller(self, http: HttpRequest, verified: Verified, family: Family) -> Caller:

@@ -141,6 +141,7 @@ def role_principal(tx: Transaction, role: Identity, session: Session) -> Princip
         boundary=boundary_of(tx, role),
         session_policies=_session_policies(tx, session),
         source_identity=session.source_identity,
+        transitive_tags={key: session.tags[key] for key in session.transitive_tag_keys},
         issued_at=session.issued_at,
     )
 

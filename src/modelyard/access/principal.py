@@ -43,5 +43,7 @@ class Principal:
     session_policies: "tuple[Policy, ...] | None" = None
     """Policies passed to AssumeRole; None when there were none, which limits nothing."""
     source_identity: str | None = None
+    transitive_tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags of the session that go on to every role it assumes."""
     issued_at: float | None = None
     """When the temporary credentials were issued, in epoch seconds (`aws:TokenIssueTime`); None for an access key of a user."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from hashlib import sha256
 from io import BytesIO
 from typing import Final
+from urllib.parse import unquote
 
 from modelyard.access.refusals import Family, invalid_request, mismatch
 from modelyard.access.signatures import UNSIGNED_PAYLOAD
@@ -17,6 +18,10 @@ SIGNED_CHUNKS: Final = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 SIGNED_CHUNKS_AND_TRAILER: Final = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
 UNSIGNED_CHUNKS_AND_TRAILER: Final = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 CHUNKED: Final = frozenset({SIGNED_CHUNKS, SIGNED_CHUNKS_AND_TRAILER, UNSIGNED_CHUNKS_AND_TRAILER})
+_OF_SIGNATURES: Final = frozenset(
+    f"x-amz-{name}"
+    for name in ("algorithm", "credential", "date", "expires", "signedheaders", "signature", "security-token", "content-sha256")
+)
 _HASH: Final = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -76,6 +81,17 @@ def open_body(http: HttpRequest, verified: Verified | None) -> HttpRequest:
         check_hash(declared, sha256(http.body).hexdigest())
         return http
     return replace(http, stream=HashedBody(http.stream, declared, _number(http.headers.get("content-length"))))
+
+
+def with_headers_of_query(http: HttpRequest) -> HttpRequest:
+    """A presigned request with the `x-amz-` headers that its URL carries as parameters, where they are signed all the same."""
+    carried = {}
+    for pair in http.query.split("&"):
+        name, _, value = pair.partition("=")
+        name = unquote(name).lower()
+        if name.startswith("x-amz-") and name not in _OF_SIGNATURES:
+            carried[name] = unquote(value)
+    return replace(http, headers={**carried, **http.headers}) if carried else http
 
 
 def _open_chunked(http: HttpRequest, declared: str, verified: Verified | None) -> HttpRequest:

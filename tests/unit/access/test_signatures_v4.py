@@ -290,6 +290,15 @@ def test_presigned(guard: Guard) -> None:
     assert refused(guard, link(guard, 600), S3, NOW - 901).message == "Request is not yet valid"
 
 
+@pytest.mark.seen
+def test_headers_in_the_query(guard: Guard) -> None:
+    """What AWS's SDK for JavaScript moves from headers into a presigned URL reaches the operation as a header."""
+    http = link(guard, method="PUT", query="?x-amz-meta-team=a%20b&x-amz-acl=private&tagging=")
+    headers = guard.admit(http, S3).http.headers
+    assert (headers["x-amz-meta-team"], headers["x-amz-acl"]) == ("a b", "private")
+    assert not {"x-amz-signature", "x-amz-date", "x-amz-credential", "tagging"} & headers.keys()
+
+
 @pytest.mark.documented
 def test_presigned_mutations(guard: Guard) -> None:
     """Any change of a presigned URL is refused, and so are headers that it does not name."""

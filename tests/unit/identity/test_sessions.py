@@ -205,6 +205,23 @@ def test_session_tags_and_source_identity(town: Town) -> None:
 
 
 @pytest.mark.documented
+def test_transitive_tags(town: Town) -> None:
+    """Tags marked as transitive go on to the roles that a session assumes, where they cannot be replaced; others stay behind."""
+    keys = town.user("ann")
+    town.admin.create_role(RoleName="first", AssumeRolePolicyDocument=trust(ANN))
+    town.admin.create_role(RoleName="deployer", AssumeRolePolicyDocument=trust(f"arn:aws:iam::{ACCOUNT}:role/first"))
+    for action, tag in {"iam:ListUsers": "team", "iam:ListRoles": "stage"}.items():
+        statement = allow(action, Condition={"StringEquals": {f"aws:PrincipalTag/{tag}": "a"}})
+        town.admin.put_role_policy(RoleName="deployer", PolicyName=tag, PolicyDocument=document(statement))
+    tags = [{"Key": "team", "Value": "a"}, {"Key": "stage", "Value": "a"}]
+    first = assume(town, keys, role=f"arn:aws:iam::{ACCOUNT}:role/first", Tags=tags, TransitiveTagKeys=["team"])["Credentials"]
+    iam = town.client("iam", keys=assume(town, first)["Credentials"])
+    iam.list_users()
+    assert refused(iam.list_roles)[0] == "AccessDenied"
+    assert refused(lambda: assume(town, first, Tags=[{"Key": "Team", "Value": "b"}]))[0] == "InvalidInput"
+
+
+@pytest.mark.documented
 def test_a_deleted_role_ends_its_sessions(town: Town) -> None:
     """Credentials of a role are nothing once it is deleted, also when it is made anew."""
     keys = town.user("ann")

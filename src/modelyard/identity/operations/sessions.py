@@ -13,7 +13,7 @@ from modelyard.access.sessions import Session, SessionCredentials, issue, new_se
 from modelyard.aws.errors import AwsError
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
-from modelyard.identity.failures import denied, invalid
+from modelyard.identity.failures import denied, invalid, invalid_input
 from modelyard.identity.holders import checked_policy
 from modelyard.identity.shapes import merged_tags
 
@@ -71,8 +71,8 @@ def assume_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         expires_at=context.now + _seconds(context, request, role),
         session_name=request["RoleSessionName"],
         source_identity=_source_identity(context, request),
-        tags=merged_tags({}, request.get("Tags", [])),
-        transitive_tag_keys=tuple(request.get("TransitiveTagKeys", ())),
+        tags=_tags(context, request),
+        transitive_tag_keys=(*context.principal.transitive_tags, *request.get("TransitiveTagKeys", ())),
         policy=request.get("Policy"),
         policy_arns=_policy_arns(request),
     )
@@ -118,6 +118,15 @@ def _seconds(context: Context, request: dict[str, Any], role: Identity) -> int:
     if context.principal.kind is PrincipalKind.ASSUMED_ROLE and seconds > LONGEST_CHAINED_SESSION:
         raise invalid("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
     return seconds
+
+
+def _tags(context: Context, request: dict[str, Any]) -> dict[str, str]:
+    """The tags of the new session. Raises InvalidInput for one that would replace what a chain of roles hands on."""
+    carried, asked = context.principal.transitive_tags, merged_tags({}, request.get("Tags", []))
+    taken = {key.lower() for key in carried}.intersection(key.lower() for key in asked)
+    if taken:
+        raise invalid_input(f"One of the specified tag keys is a transitive session tag already: {min(taken)}")
+    return {**carried, **asked}
 
 
 def _source_identity(context: Context, request: dict[str, Any]) -> str | None:
