@@ -121,5 +121,4 @@ def initialised(data: Path) -> bool:
 def import_parts() -> None:
     """Import every part, which fills the table of operations."""
     for part in PARTS:
-        if importlib.util.find_spec(f"modelyard.{part}.operations") is not None:
-            importlib.import_module(f"modelyard.{part}.operations")
+        importlib.import_module(f"modelyard.{part}.operations")

@@ -132,7 +132,8 @@ class Connection(HttpToolsProtocol):
         scope["path"] = unquote(url.path.decode("ascii"))
         scope["query_string"] = url.query or b""
         before = self.cycle
-        self.cycle = scope["state"]["cycle"] = Cycle(
+        scope["state"]["disconnected"] = self.disconnected
+        self.cycle = Cycle(
             scope,
             self.transport,
             self.flow,
@@ -230,6 +231,10 @@ class Connection(HttpToolsProtocol):
             self.unsent, self.since = unsent, now
         elif now - self.since > self.settings.body_seconds:
             self.transport.abort()
+
+    def disconnected(self) -> bool:
+        """Whether the client has left, for an application that sends a long answer."""
+        return self.transport.is_closing()
 
     @property
     def evictable(self) -> bool:

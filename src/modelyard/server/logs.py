@@ -104,8 +104,8 @@ def set_up(writer: LogWriter, level: str) -> None:
 
 
 def _as_json(record: Record) -> bytes:
-    moment = datetime.fromtimestamp(record["time"], UTC).isoformat(timespec="milliseconds")
-    return orjson.dumps({**record, "time": moment}, default=str, option=orjson.OPT_APPEND_NEWLINE)
+    moment = datetime.fromtimestamp(record["time"], UTC)
+    return orjson.dumps({**record, "time": moment}, default=str, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
 
 
 def _as_text(record: Record) -> bytes:

@@ -7,12 +7,12 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from typing import cast
 
 import uvicorn
-import uvloop
 from uvicorn._types import ASGIApplication
 from uvicorn.server import ServerState
 
@@ -23,6 +23,14 @@ from modelyard.server.composition import House, build
 from modelyard.server.connection import Connection
 from modelyard.server.front_door import BACKLOG, FrontDoor
 from modelyard.settings import Settings, SettingsError
+
+try:
+    from uvloop import new_event_loop
+except ImportError:  # where uvloop does not run, asyncio's own loop does, slower
+    from asyncio import new_event_loop  # type: ignore[assignment]
+
+SWITCH_SECONDS = 0.0005
+"""How long a thread may keep the interpreter from the others: neither the event loop nor the writer should wait for a search."""
 
 log = logging.getLogger("modelyard.server")
 
@@ -44,7 +52,7 @@ def serve(settings: Settings, ready: Callable[[int], None]) -> None:
         house = build(settings)
         try:
             house.start_workers()
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            with asyncio.Runner(loop_factory=new_event_loop) as runner:
                 runner.run(_run(house, sockets, writer, ready))
         finally:
             house.close()
@@ -121,9 +129,8 @@ async def _run(house: House, sockets: list[socket.socket], writer: logs.LogWrite
     certificates = Certificates(settings.data / "tls", settings.host)
     door = FrontDoor(settings, lambda: Connection(settings, config, state, {}), state, certificates)
     door.open(sockets)
-    # What start-up made stays for good: the collector need not look at it again.
-    gc.collect()
-    gc.freeze()
+    _spare_the_collector()
+    sys.setswitchinterval(SWITCH_SECONDS)
     port = sockets[0].getsockname()[1]
     log.info("serving on %s port %d, data in %s", settings.host, port, settings.data)
     try:
@@ -133,6 +140,13 @@ async def _run(house: House, sockets: list[socket.socket], writer: logs.LogWrite
     finally:
         await _stop(door, state, settings.stop_seconds, hurrying)
         application.close()
+
+
+def _spare_the_collector() -> None:
+    """What start-up made stays for good, and requests leave no cycles behind: look seldom, and not at the former."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _told_to_stop(stopping: asyncio.Event, hurrying: asyncio.Event) -> None:

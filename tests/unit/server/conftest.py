@@ -41,7 +41,7 @@ async def tell(scope: Any, receive: Any, send: Any) -> None:
 
 async def _send_much(scope: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    while not scope["state"]["cycle"].disconnected:
+    while not scope["state"]["disconnected"]():
         await send({"type": "http.response.body", "body": bytes(1024 * 1024), "more_body": True})
 
 
