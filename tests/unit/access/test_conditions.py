@@ -214,6 +214,12 @@ BLOCKS: list[tuple[str, Any, dict[str, Any], bool]] = [
         {"aws:RequestTag/team": "x", "aws:RequestTag/TEAM": "y"},
         False,
     ),
+    (
+        "Nor can it stand in for it, in whatever order they come",
+        {"StringEquals": {"aws:RequestTag/Team": "x"}},
+        {"aws:RequestTag/TEAM": "y", "aws:RequestTag/team": "x"},
+        False,
+    ),
     ("Tag keys are a set", {"ForAllValues:StringEquals": {"aws:TagKeys": ["Team"]}}, {"aws:TagKeys": ("Team",)}, True),
     (
         "Tag keys outside the set fail",

@@ -124,6 +124,12 @@ VARIABLES: list[Row] = [
         IDENTITY_ALLOW,
     ),
     (
+        "Also beside a wildcard",
+        user(allow(resource="arn:aws:s3:::home/${aws:username}/*"), version="2008-10-17"),
+        asks("s3:GetObject", "arn:aws:s3:::home/ann/x"),
+        NO_IDENTITY,
+    ),
+    (
         "And stands for nothing",
         user(allow(resource="arn:aws:s3:::home/${aws:username}"), version="2008-10-17"),
         asks("s3:GetObject", "arn:aws:s3:::home/ann"),
