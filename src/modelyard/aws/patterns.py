@@ -18,7 +18,9 @@ from modelyard.aws.java_pattern import parse, write
 Match = Callable[[str], object]
 
 SECONDS = 0.05
-"""How long one string may be matched."""
+"""How long a short string may be matched."""
+SECONDS_PER_CHARACTER = 1e-6
+"""How much longer for every character: the definition of a pipeline has up to a million, and takes twenty times less."""
 LONGEST_UNLIMITED = 1024
 
 
@@ -64,7 +66,7 @@ def _limited(source: str, pattern: str) -> Match:
 
     def match_with_limit(text: str) -> object:
         try:
-            return match(text, timeout=SECONDS)
+            return match(text, timeout=SECONDS + len(text) * SECONDS_PER_CHARACTER)
         except TimeoutError:
             raise TooSlow(text, pattern) from None
 

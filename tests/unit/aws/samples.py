@@ -16,7 +16,7 @@ _KNOWN = {
 def from_pattern(pattern: str, least: int = 0, most: int | None = None) -> str:
     """A string that matches, as short as the pattern and `least` let it be. Raises ValueError where none is found."""
     tree = parse(pattern)
-    for extra in (0, 1, 2, 3, 4, 8, 16, 24, 36, 64):
+    for extra in (0, 1, 2, 3, 4, least, 8, 16, 24, 36, 64):
         text = _sample(tree, extra)
         if len(text) >= least and (most is None or len(text) <= most):
             return text
@@ -32,7 +32,8 @@ def _sample(node: Node, extra: int) -> str:
         case Group():
             if node.opening[:3] in ("(?=", "(?!", "(?<"):
                 return ""
-            return "".join(_sample(part, extra) for part in node.alternatives[0]) * _times(node.least, node.most, extra)
+            longest = max((sequence for sequence in node.alternatives[:2]), key=bool)
+            return "".join(_sample(part, extra) for part in longest) * _times(node.least, node.most, extra)
 
 
 def _times(least: int, most: int, extra: int) -> int:
@@ -63,8 +64,8 @@ class Samples:
     def _structure(self, shape: Shape, *, everything: bool, depth: int) -> dict[str, Any]:
         members = dict(self._model.members(shape))
         names = list(members) if everything and depth < 4 else list(shape.traits.get("required", ()))
-        if shape.traits.get("union"):
-            names = list(members)[:1]
+        if shape.traits.get("union") or (depth and not names):
+            names = list(members)[:1]  # a structure of nothing would leave no trace in forms and XML
         return {name: self._value(members[name], everything=everything, depth=depth + 1) for name in names}
 
     def _value(self, shape: Shape, *, everything: bool, depth: int) -> Any:
@@ -78,9 +79,9 @@ class Samples:
                 return [element] * max(1, shape.traits.get("min", 0))
             case "map":
                 key, value = self._model.key_and_value(shape)
-                return {
-                    self._value(key, everything=everything, depth=depth): self._value(value, everything=everything, depth=depth)
-                }
+                item = self._value(value, everything=everything, depth=depth)
+                first = self._value(key, everything=everything, depth=depth)
+                return {first + "x" * number: item for number in range(max(1, shape.traits.get("min", 0)))}
             case _:
                 return scalar(shape)
 
@@ -88,6 +89,8 @@ class Samples:
 def scalar(shape: Shape) -> Any:
     """A valid scalar."""
     traits = shape.traits
+    if shape.name == "Expires":
+        return "Tue, 14 Nov 2023 22:13:20 GMT"  # a text in the model, a time for botocore
     match shape.type:
         case "integer" | "long":
             return max(1, traits.get("min", 1)) if traits.get("max", 1) >= 1 else traits["max"]

@@ -10,7 +10,7 @@ from tests.unit.aws.samples import from_pattern
 from modelyard.aws.backtracking import is_tame
 from modelyard.aws.java_pattern import parse
 from modelyard.aws.models import installed_models, read_model
-from modelyard.aws.patterns import LONGEST_UNLIMITED, SECONDS, TooSlow, matcher
+from modelyard.aws.patterns import LONGEST_UNLIMITED, SECONDS, SECONDS_PER_CHARACTER, TooSlow, matcher
 from modelyard.aws.services import KNOWN
 
 
@@ -76,7 +76,7 @@ def test_no_string_holds_the_server(pattern):
         start = time.process_time()
         with suppress(TooSlow):
             matches(text)
-        assert time.process_time() - start < SECONDS + 0.1, text[:100]
+        assert time.process_time() - start < 2 * SECONDS + 2 * len(text) * SECONDS_PER_CHARACTER, text[:100]
 
 
 @pytest.mark.ours
@@ -94,7 +94,9 @@ def test_dangerous_pattern_is_recognised(pattern):
 
 
 @pytest.mark.ours
-@pytest.mark.parametrize("pattern", ["[a-z](-*[a-z]){0,62}", "(https|s3)://([^/]+)/?(.*)", "a+b", "(?:-\\w+)+", "arn:[a-z]*:x:.*"])
+@pytest.mark.parametrize(
+    "pattern", ["[a-z](-*[a-z]){0,62}", "(https|s3)://([^/]+)/?(.*)", "a+b", "(?:-\\w+)+", "arn:[a-z]*:x:.*"]
+)
 def test_harmless_pattern_is_recognised(pattern):
     """Expressions whose repetitions end where something else begins run on the fast matcher."""
     assert is_tame(parse(pattern))
@@ -112,6 +114,14 @@ def test_a_string_that_takes_too_long_is_given_up():
 
 
 @pytest.mark.ours
+@pytest.mark.parametrize("piece", ["\n", " ", '{"Name": "step", "Type": "Training"},\n  '])
+def test_longest_pipeline_definition_matches(piece):
+    """A definition of a million characters is matched within the limit, whatever its white space."""
+    matches = matcher(r".*(?:[ \r\n\t].*)*")
+    assert matches is not None and matches((piece * 1_048_576)[:1_048_576])
+
+
+@pytest.mark.ours
 def test_unknown_syntax_is_taken_as_it_is(caplog):
     """A pattern of a future model that is not understood still works where Python's syntax agrees, and is logged once."""
     matches = matcher("a++b")
@@ -123,7 +133,11 @@ def test_unknown_syntax_is_taken_as_it_is(caplog):
 @pytest.mark.parametrize(
     ("pattern", "good", "bad"),
     [
-        (r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", ["a", "Fraud-Detection", "a--b", "9" * 63], ["", "-a", "a-", "a_b", "ä", "9" * 64, "a\n"]),
+        (
+            r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
+            ["a", "Fraud-Detection", "a--b", "9" * 63],
+            ["", "-a", "a-", "a_b", "ä", "9" * 64, "a\n"],
+        ),
         (r"(https|s3)://([^/]+)/?(.*)", ["s3://b/k", "s3://b", "https://x/y z"], ["s3:///k", "http://b/k", "s3://b/\n"]),
         (r"[\S]+", ["x", "é"], ["", "a b", "a\t"]),
         (r"\d+", ["0", "12"], ["", "١٢", "1a"]),
@@ -154,4 +168,3 @@ def test_what_is_not_understood_is_refused(pattern):
     """The translator raises ValueError rather than guess."""
     with pytest.raises(ValueError, match=r".+"):
         parse(pattern)
-
