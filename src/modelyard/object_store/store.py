@@ -5,8 +5,11 @@ from typing import Any
 import orjson
 
 from modelyard.object_store.bucket import Bucket, Versioning
+from modelyard.object_store.object_key import after_prefix
 from modelyard.storage.interface import Row, Transaction
 
+_AFTER_ALL_NAMES = "{"
+"""Names are lower-case letters, digits, dots and hyphens."""
 _COLUMNS = "b.id, b.name, b.account, b.region, b.created, b.versioning, b.object_lock, b.policy, t.document"
 _FROM = "FROM bucket b LEFT JOIN bucket_setting t ON t.bucket_id = b.id AND t.kind = 'tagging'"
 
@@ -21,8 +24,15 @@ def buckets(tx: Transaction, account: str, *, prefix: str, after: str, region: s
     """The buckets of an account whose names come after `after`, in order of their names; of all regions if `region` is empty."""
     rows = tx.all(
         f"SELECT {_COLUMNS} {_FROM} WHERE b.account = :account AND b.name > :after AND b.name >= :prefix"
-        " AND (:region = '' OR b.region = :region) AND substr(b.name, 1, :length) = :prefix ORDER BY b.name LIMIT :most",
-        {"account": account, "after": after, "prefix": prefix, "length": len(prefix), "region": region, "most": most},
+        " AND b.name < :end AND (:region = '' OR b.region = :region) ORDER BY b.name LIMIT :most",
+        {
+            "account": account,
+            "after": after,
+            "prefix": prefix,
+            "end": after_prefix(prefix) or _AFTER_ALL_NAMES,
+            "region": region,
+            "most": most,
+        },
     )
     return [_bucket(row) for row in rows]
 

@@ -30,6 +30,8 @@ def put_bucket_policy(context: Context, request: Request) -> None:
         raise s3_error("MethodNotAllowed")
     if len(text.encode()) > LARGEST_POLICY:
         raise s3_error("MalformedPolicy", f"Policy exceeds the maximum allowed document size of {LARGEST_POLICY} bytes.")
+    if not text.startswith("{"):
+        raise s3_error("MalformedPolicy")
     try:
         policy = parse_policy(text, PolicyKind.RESOURCE)
     except MalformedPolicy as error:
