@@ -5,32 +5,37 @@ Batches of several server processes take turns by an advisory lock, so that they
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import psycopg
-from psycopg.abc import Buffer
-from psycopg.adapt import AdaptersMap
 from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
-from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader
-from psycopg.types.string import StrDumper
-from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+from psycopg_pool import ConnectionPool
 
-from modelyard.storage.errors import ConstraintViolation, StorageError, StorageUnavailable
+from modelyard.storage.errors import StorageError, StorageUnavailable
 from modelyard.storage.interface import Row, Transaction
 from modelyard.storage.named_parameters import to_pyformat
 from modelyard.storage.parameters import not_text, refuse_unstorable
+from modelyard.storage.postgresql_connection import (
+    CONNECT_SECONDS,
+    OPTIONS,
+    Connection,
+    PostgresqlTransaction,
+    broke,
+    connect,
+    lost,
+    repeats,
+    sentence,
+    translated,
+)
 from modelyard.storage.writer import RepeatBatch, Writer
 
 T = TypeVar("T")
-Connection = psycopg.Connection[Row]
 
 READ_CONNECTIONS = 32
-CONNECT_SECONDS = 10
-"""How long a read or a batch waits for a server that is away (restarting, say) before it fails."""
 LONGEST_PAUSE = 0.5
 PATIENCE_SECONDS = 60
 """How long the writer waits for another process that writes."""
@@ -44,138 +49,6 @@ _WRITER_SETTINGS = (
     f"SET idle_in_transaction_session_timeout = '{PATIENCE_SECONDS}s'",
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
 )
-
-
-class _NumberLoader(NumericBinaryLoader):
-    """`sum` of whole numbers is numeric in PostgreSQL: give an int or a float, as SQLite does, and not a Decimal."""
-
-    def load(self, data: Buffer) -> int | float:  # type: ignore[override]
-        number = super().load(data)
-        return int(number) if number.as_tuple().exponent == 0 else float(number)
-
-
-def _adapters() -> AdaptersMap:
-    """How values travel: whole numbers and truth values as 64-bit integers, text as text, so that a statement is planned once."""
-    adapters = AdaptersMap(psycopg.adapters)
-    adapters.register_dumper(int, Int8BinaryDumper)
-    adapters.register_dumper(bool, Int8BinaryDumper)
-    adapters.register_dumper(str, StrDumper)
-    adapters.register_loader("numeric", _NumberLoader)
-    return adapters
-
-
-class _Values:
-    """The adaptation context that connections are opened with."""
-
-    adapters = _adapters()
-    connection = None
-
-
-_OPTIONS: dict[str, Any] = {
-    "context": _Values(),
-    "client_encoding": "utf8",
-    "application_name": "modelyard",
-    "connect_timeout": CONNECT_SECONDS,
-    "prepare_threshold": 2,
-}
-
-
-def connect(address: str, *, autocommit: bool = True) -> Connection:
-    """A connection on which values travel as everywhere in Modelyard. Raises psycopg.OperationalError."""
-    return psycopg.connect(address, autocommit=autocommit, **_OPTIONS)
-
-
-def _lost(connection: Connection, sqlstate: str | None) -> bool:
-    """Whether an operational error means that the session is gone: the server never said why, or that it is ending."""
-    return connection.closed or sqlstate is None or sqlstate.startswith(("08", "57P"))
-
-
-def _broke(connection: Connection, error: psycopg.Error) -> bool:
-    return isinstance(error, psycopg.OperationalError) and _lost(connection, error.sqlstate)
-
-
-def _translated(error: psycopg.Error) -> StorageError:
-    if isinstance(error, psycopg.IntegrityError):
-        return ConstraintViolation(_sentence(error))
-    if isinstance(error, psycopg.OperationalError | PoolTimeout | PoolClosed):
-        return StorageUnavailable(_sentence(error))
-    return StorageError(_sentence(error))
-
-
-def _sentence(error: psycopg.Error) -> str:
-    return error.diag.message_primary or str(error).strip()
-
-
-def _repeats(sqlstate: str | None) -> bool:
-    """Class 40, transaction rollback: serialization failure and deadlock."""
-    return sqlstate is not None and sqlstate.startswith("40")
-
-
-class PostgresqlTransaction:
-    """Statements of a work on the writer's connection, or of a snapshot."""
-
-    __slots__ = ("_connection", "actions", "failure")
-
-    dialect = "postgresql"
-
-    def __init__(self, connection: Connection | None) -> None:
-        self._connection = connection
-        self.actions: list[Callable[[], None]] = []
-        self.failure: Exception | None = None
-
-    def one(self, sql: str, parameters: Mapping[str, object] = {}) -> Row | None:
-        """The first row, or None."""
-        cursor = self._run(sql, parameters)
-        return cursor.fetchone() if cursor.description else None
-
-    def all(self, sql: str, parameters: Mapping[str, object] = {}) -> list[Row]:
-        """All rows."""
-        cursor = self._run(sql, parameters)
-        return cursor.fetchall() if cursor.description else []
-
-    def execute(self, sql: str, parameters: Mapping[str, object] = {}) -> int:
-        """Run a statement; the number of rows it changed."""
-        return max(0, self._run(sql, parameters).rowcount)
-
-    def execute_many(self, sql: str, parameters: Sequence[Mapping[str, object]]) -> None:
-        """Run a statement once for each set of parameters."""
-        for one in parameters:
-            refuse_unstorable(one)
-        connection = self._open()
-        try:
-            with connection.cursor() as cursor:
-                cursor.executemany(to_pyformat(sql), parameters)
-        except (psycopg.Error, UnicodeEncodeError) as error:
-            raise self._failed(connection, error) from error
-
-    def after_commit(self, action: Callable[[], None]) -> None:
-        """Call `action` once this work is durable."""
-        self.actions.append(action)
-
-    def _run(self, sql: str, parameters: Mapping[str, object]) -> psycopg.Cursor[Row]:
-        refuse_unstorable(parameters)
-        connection = self._open()
-        try:
-            return connection.execute(to_pyformat(sql), parameters, binary=True)
-        except (psycopg.Error, UnicodeEncodeError) as error:
-            raise self._failed(connection, error) from error
-
-    def _open(self) -> Connection:
-        assert self._connection is not None
-        return self._connection
-
-    def _failed(self, connection: Connection, error: psycopg.Error | UnicodeEncodeError) -> Exception:
-        if isinstance(error, UnicodeEncodeError):
-            return not_text(error)
-        failure: Exception = _translated(error)
-        if _broke(connection, error):
-            connection.close()
-            failure = RepeatBatch(_sentence(error))
-        elif _repeats(error.sqlstate):
-            failure = RepeatBatch(_sentence(error))
-        if self.failure is None:
-            self.failure = failure
-        return failure
 
 
 class _Snapshot(PostgresqlTransaction):
@@ -210,7 +83,7 @@ class _Snapshot(PostgresqlTransaction):
             try:
                 cursor = connection.execute(statement, parameters, binary=True)
             except (psycopg.Error, UnicodeEncodeError) as error:
-                if self._began or isinstance(error, UnicodeEncodeError) or not _broke(connection, error):
+                if self._began or isinstance(error, UnicodeEncodeError) or not broke(connection, error):
                     raise self._failed(connection, error) from error
                 # A connection that was idle while the server restarted: nothing was read yet, so take another one.
                 connection.close()
@@ -224,11 +97,11 @@ class _Snapshot(PostgresqlTransaction):
             try:
                 self._connection = self._pool.getconn(CONNECT_SECONDS)
             except psycopg.Error as error:
-                raise _translated(error) from error
+                raise translated(error) from error
         return self._connection
 
     def _failed(self, connection: Connection, error: psycopg.Error | UnicodeEncodeError) -> Exception:
-        return not_text(error) if isinstance(error, UnicodeEncodeError) else _translated(error)
+        return not_text(error) if isinstance(error, UnicodeEncodeError) else translated(error)
 
 
 class _Reader:
@@ -299,7 +172,7 @@ class PostgresqlWriteConnection:
         status, message, sqlstate = self._exchange(b"COMMIT")
         if status == b"COMMIT":
             return
-        if _repeats(sqlstate):
+        if repeats(sqlstate):
             raise RepeatBatch(message)
         if self._connection.closed:
             raise StorageUnavailable(f"the connection was lost during the commit, which may or may not have happened: {message}")
@@ -321,7 +194,7 @@ class PostgresqlWriteConnection:
         status, message, sqlstate = self._exchange(statement)
         if status is not None:
             return
-        if _repeats(sqlstate) or self._connection.closed:
+        if repeats(sqlstate) or self._connection.closed:
             raise RepeatBatch(message)
         raise StorageUnavailable(message)
 
@@ -336,7 +209,7 @@ class PostgresqlWriteConnection:
             return result.command_status, "", None
         field = result.error_field(DiagnosticField.SQLSTATE)
         sqlstate = field.decode() if field else None
-        if _lost(self._connection, sqlstate):
+        if lost(self._connection, sqlstate):
             self._connection.close()
         message = result.error_field(DiagnosticField.MESSAGE_PRIMARY) or result.error_message
         return None, message.decode("utf-8", "replace").strip(), sqlstate
@@ -359,11 +232,11 @@ class PostgresqlStorage:
         try:
             connection = PostgresqlWriteConnection(address)
         except psycopg.Error as error:
-            raise StorageUnavailable(f"PostgreSQL cannot be reached: {_sentence(error)}") from error
+            raise StorageUnavailable(f"PostgreSQL cannot be reached: {sentence(error)}") from error
         self._writer = Writer(connection)
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             address,
-            kwargs=_OPTIONS,
+            kwargs=OPTIONS,
             configure=_for_reading,
             min_size=1,
             max_size=READ_CONNECTIONS,

@@ -14,7 +14,8 @@ from psycopg import sql
 
 from modelyard.storage.errors import BackupError, MigrationError, StorageError, StorageUnavailable
 from modelyard.storage.migrations import applied, replay
-from modelyard.storage.postgresql import WRITER_LOCK, Connection, PostgresqlTransaction, connect
+from modelyard.storage.postgresql import WRITER_LOCK
+from modelyard.storage.postgresql_connection import Connection, PostgresqlTransaction, connect
 from modelyard.storage.sqlite import SqliteTransaction
 from modelyard.storage.tables import MIGRATIONS, Table, quoted, tables
 
