@@ -53,12 +53,12 @@ def test_review_by_command_line(yard: RunningYard) -> None:
     described = json.loads(aws(yard, "sagemaker", "describe-model-package", "--model-package-name", arns[1]))
     assert described["ApprovalDescription"] == "Performance below threshold"
     assert isinstance(described["CreationTime"], float)
-    refused = aws(yard, "sagemaker", "delete-model-package-group", *named, code=254)
+    refused = aws(yard, "sagemaker", "delete-model-package-group", *named, code=255)
     assert "(ConflictException)" in refused and "still contains Model Packages" in refused
     for arn in arns:
         aws(yard, "sagemaker", "delete-model-package", "--model-package-name", arn)
     aws(yard, "sagemaker", "delete-model-package-group", *named)
-    missing = aws(yard, "sagemaker", "describe-model-package-group", *named, code=254)
+    missing = aws(yard, "sagemaker", "describe-model-package-group", *named, code=255)
     assert "(ValidationException)" in missing and "does not exist." in missing
 
 
@@ -77,5 +77,5 @@ def test_pages_by_command_line(yard: RunningYard) -> None:
 @pytest.mark.ours
 def test_what_is_not_built_is_refused_once(yard: RunningYard) -> None:
     """An operation that this server does not answer is a client error, which the CLI shows at once and does not retry."""
-    refused = aws(yard, "sagemaker", "list-notebook-instances", code=254)
+    refused = aws(yard, "sagemaker", "list-notebook-instances", code=255)
     assert "(UnknownOperationException)" in refused
