@@ -4,7 +4,8 @@ Three ways to the same answer (`search_plan` says how candidates are found):
 
 - few candidates: look at all of them;
 - many or none: walk all resources in the order of the answer and judge each, until the page is full. When many resources
-  match, the walk is short; when they match too rarely for that, it goes over to the candidates after BUDGET resources;
+  match, the walk is short; when they match too rarely for that, after BUDGET resources it counts the candidates again, further
+  and more patiently, and goes over to them unless they are very many;
 - an order that the index does not know (texts too long to be kept): judge everything and keep the best.
 
 What is judged is the record that the index keeps; documents are read only where that does not tell, and for the page.
@@ -18,10 +19,11 @@ from typing import Any
 
 import orjson
 
-from modelyard.registry import search_query
+from modelyard.registry import search_plan, search_query
+from modelyard.registry.search_condition import Condition
 from modelyard.registry.search_expression import Expression, conditions_of, decide
 from modelyard.registry.search_item import Described, Item, sort_value
-from modelyard.registry.search_plan import FEW, Candidates, candidates
+from modelyard.registry.search_plan import Candidates, candidates, is_slow_to_count, lookups
 from modelyard.registry.search_property import MODIFIED, Value, is_indexed
 from modelyard.registry.search_query import Reach, Space
 from modelyard.registry.search_schema import PropertyType
@@ -35,8 +37,10 @@ Visible = Callable[[Item], bool]
 
 BUDGET = 4000
 """Resources that a walk looks at before it goes over to the candidates: about ten milliseconds."""
-LONGEST_WALK = 200_000
-"""Resources that one request looks at, a second or so: then it answers with what it has, and a token to go on from there."""
+LONGEST_WALK = 1_000_000
+"""Resources that one request looks at, some seconds: then it answers with what it has, and a token to go on from there."""
+DOCUMENT = 5
+"""Resources that can be looked at in the time it takes to read one document."""
 SMALLEST_STEP = 32
 LARGEST_STEP = 1000
 LARGEST_CANDIDATE_STEP = 20_000
@@ -111,10 +115,12 @@ def find(tx: Transaction, query: Query) -> Found:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """Resources in the order of the query, and the place that has been read up to."""
+    """Resources in the order of the query, and the place that has been read up to; None at the end."""
 
     items: list[Item]
-    end: list[Any]
+    end: list[Any] | None
+    walked: int
+    """Resources that were looked at up to here, counting those that the database passed over."""
 
 
 class _Search:
@@ -127,6 +133,7 @@ class _Search:
         space_id = find_space(tx, query.kind, query.account, query.region)
         self.space = Space(space_id, find_names(tx, space_id, names))
         self.documents: dict[int, dict[str, Any]] = {}
+        self.read = 0
         self.first_step = max(SMALLEST_STEP, query.size + 1)
 
     def page(self) -> Found:
@@ -140,21 +147,33 @@ class _Search:
 
     def _matches(self) -> tuple[list[Item], list[Any] | None]:
         """The resources of the page and one more, if there is one; or fewer, and the place to go on looking from."""
-        found = None
-        if self.query.expression is not None:
-            found = candidates(
-                self.query.expression, lambda condition: search_query.count(self.tx, self.space, condition, FEW + 1)
-            )
-            if found is not None and found.cost == 0:
-                return [], None
+        found = self._candidates(patient=False)
+        if found is not None and found.cost == 0:
+            return [], None
+        few = found is not None and found.cost <= search_plan.FEW
         if self.query.sort_by == MODIFIED:
-            return self._take(self._walk_by_modified(found), LONGEST_WALK)
-        if (found is not None and found.few) or not self._order_is_known():
+            return self._take(self._walk_by_modified(found if few else None), LONGEST_WALK)
+        if few or not self._order_is_known():
             return self._select(found), None
-        matched, then = self._take(self._walk_by_value(), LONGEST_WALK if found is None else BUDGET)
-        if found is not None and then is not None:
-            return self._select(found), None
-        return matched, then
+        matched, then = self._take(self._walk_by_value(), BUDGET)
+        if then is None:
+            return matched, None
+        found = self._candidates(patient=True)
+        return self._take(self._walk_by_value(), LONGEST_WALK) if found is None else (self._select(found), None)
+
+    def _candidates(self, *, patient: bool) -> Candidates | None:
+        """The candidates by a quick count; or, with patience, by one that tells many from very many, which are none."""
+        if self.query.expression is None:
+            return None
+        limit = search_plan.MANY if patient else search_plan.FEW
+
+        def estimate(condition: Condition) -> int | None:
+            if not patient and is_slow_to_count(condition):
+                return None
+            return search_query.count(self.tx, self.space, condition, limit + 1)
+
+        found = candidates(self.query.expression, estimate)
+        return None if patient and found is not None and found.cost > limit else found
 
     def _order_is_known(self) -> bool:
         return is_indexed(self.query.sort_by) and not search_query.has_digests(self.tx, self.space, self.query.sort_by)
@@ -166,8 +185,7 @@ class _Search:
             matched += self._judge(step.items)
             if len(matched) > self.query.size:
                 break
-            budget -= len(step.items)
-            if budget <= 0:
+            if step.walked + DOCUMENT * self.read >= budget:
                 return matched, step.end
         return matched, None
 
@@ -195,44 +213,61 @@ class _Search:
         return Place(descending, value, item.modified, item.id)
 
     def _walk_by_modified(self, found: Candidates | None) -> Iterator[_Step]:
+        """All resources, or those candidates, in order of modification; when it gets long, the candidates of the rest."""
         after = None if self.query.after is None else self.query.after[1:]
-        walked, limit = 0, self.first_step
+        walked, limit, hopeful = 0, self.first_step, found is None
         while True:
+            if hopeful and walked >= BUDGET:
+                found, hopeful = self._candidates(patient=True), False
             reach = Reach(after, self.query.descending, limit)
-            among_candidates = found is not None and (found.few or walked >= BUDGET)
-            if among_candidates:
-                assert found is not None
-                items = search_query.candidates_by_modified(self.tx, self.space, found, reach)
+            if found is not None:
+                items, after = self._step_of_candidates(found, reach)
+                most = LARGEST_CANDIDATE_STEP
             else:
-                items = search_query.by_modified(self.tx, self.space, reach)
-            if not items:
+                items, after = self._step_of_all(reach)
+                most = LARGEST_STEP
+            if after is None:
+                yield _Step(items, None, walked)
                 return
-            after = (items[-1].modified, items[-1].id)
-            yield _Step(items, [items[-1].modified, *after])
-            if len(items) < limit:
-                return
-            walked += len(items)
-            limit = min(4 * limit, LARGEST_CANDIDATE_STEP if among_candidates else LARGEST_STEP)
+            walked += limit
+            yield _Step(items, [after[0], *after], walked)
+            limit = min(4 * limit, most)
+
+    def _step_of_candidates(self, found: Candidates, reach: Reach) -> tuple[list[Item], Sequence[Any] | None]:
+        """The next candidates, and the place after them; None when they are the last."""
+        items = search_query.candidates_by_modified(self.tx, self.space, found, reach)
+        return items, None if len(items) < reach.limit else (items[-1].modified, items[-1].id)
+
+    def _step_of_all(self, reach: Reach) -> tuple[list[Item], Sequence[Any] | None]:
+        """Those of the next resources that may match, and the place after them; None when they are the last."""
+        conditions = lookups(self.query.expression)
+        if not conditions:
+            items = search_query.by_modified(self.tx, self.space, reach)
+            return items, None if len(items) < reach.limit else (items[-1].modified, items[-1].id)
+        end = search_query.window(self.tx, self.space, reach)
+        return search_query.in_window(self.tx, self.space, conditions, reach, end), end
 
     def _walk_by_value(self) -> Iterator[_Step]:
-        after = self.query.after
+        """All resources in order of the property sorted by."""
+        after, walked = self.query.after, 0
         if after is None or after[0] is not None:
-            yield from self._walk_having(None if after is None else (after[0], after[2]))
+            for step in self._walk_having(None if after is None else (after[0], after[2])):
+                walked = step.walked
+                yield step
             after = None
-        yield from self._walk_lacking(None if after is None else after[1:])
+        yield from self._walk_lacking(None if after is None else after[1:], walked)
 
     def _walk_having(self, after: Sequence[Any] | None) -> Iterator[_Step]:
         """Resources that have the property sorted by."""
-        limit = self.first_step
+        walked, limit = 0, self.first_step
         while True:
             reach = Reach(after, self.query.descending, limit)
             found = search_query.by_value(self.tx, self.space, self.query.sort_by, reach, texts=self._sorts_texts())
             if found:
-                last = found[-1]
-                after = (last[0], last[1].id)
-                yield _Step(
-                    [item for value, item in found if self._stands_at(item, value)], [last[0], last[1].modified, last[1].id]
-                )
+                value, last = found[-1]
+                after = (value, last.id)
+                walked += len(found)
+                yield _Step([item for one, item in found if self._stands_at(item, one)], [value, last.modified, last.id], walked)
             if len(found) < limit:
                 return
             limit = min(4 * limit, LARGEST_STEP)
@@ -241,7 +276,7 @@ class _Search:
         """Whether this is the value that a resource is sorted by; at the others it is passed over."""
         return item.sort_value(self.query.sort_by, descending=self.query.descending)[1] == value
 
-    def _walk_lacking(self, after: Sequence[Any] | None) -> Iterator[_Step]:
+    def _walk_lacking(self, after: Sequence[Any] | None, walked: int) -> Iterator[_Step]:
         """Resources that do not have the property sorted by."""
         while True:
             reach = Reach(after, self.query.descending, LARGEST_STEP)
@@ -249,7 +284,8 @@ class _Search:
             if not items:
                 return
             after = (items[-1].modified, items[-1].id)
-            yield _Step(items, [None, *after])
+            walked += len(items)
+            yield _Step(items, [None, *after], walked)
 
     def _sorts_texts(self) -> bool:
         return self.query.sort_type not in (PropertyType.NUMBER, PropertyType.TIME)
@@ -273,6 +309,7 @@ class _Search:
         """Read documents."""
         if not items:
             return
+        self.read += len(items)
         account, region = self.query.account, self.query.region
         keys = {given_key(item.key, account, region): item.id for item in items}
         for key, document in _loaders[self.query.kind](self.tx, account, region, list(keys)).items():

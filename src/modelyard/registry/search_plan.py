@@ -13,12 +13,14 @@ from modelyard.registry.search_expression import All, Expression, Nested
 from modelyard.registry.search_property import MODIFIED, is_indexed
 
 FEW = 2000
-"""Candidates that are cheap enough to look at one by one (some milliseconds); conditions are counted no further than this."""
+"""Candidates that are cheap enough to look at one by one (some milliseconds); at first, conditions are counted no further."""
+MANY = 50_000
+"""How far conditions are counted once a walk has turned out long. With more candidates than this it goes on walking."""
 CHEAP = 200
 """A conjunction with so few candidates needs no better condition to be looked for."""
 
-Estimate = Callable[[Condition], int]
-"""How many entries of the index pass a condition, counted up to FEW + 1."""
+Estimate = Callable[[Condition], int | None]
+"""How many entries of the index pass a condition, counted up to some limit; None when it is not worth counting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +37,14 @@ class Candidates:
 
     accesses: tuple[Access, ...]
     cost: int
-    """Entries that have to be read, at least: counting stops at FEW + 1 for each access."""
-
-    @property
-    def few(self) -> bool:
-        """Whether looking at all of them is cheap."""
-        return self.cost <= FEW
+    """Entries that have to be read, as far as they were counted."""
 
 
 def candidates(expression: Expression, estimate: Estimate) -> Candidates | None:
     """The cheapest candidates for an expression; None when the index does not narrow it down."""
     if isinstance(expression, Condition):
-        if not answered_by_index(expression):
-            return None
-        return Candidates((Access(expression),), estimate(expression))
+        cost = estimate(expression) if answered_by_index(expression) else None
+        return None if cost is None else Candidates((Access(expression),), cost)
     if isinstance(expression, Nested):
         return _cheapest(expression.implied, estimate)
     if isinstance(expression, All):
@@ -78,7 +74,7 @@ def _cheapest(parts: tuple[Expression, ...], estimate: Estimate) -> Candidates |
             best = found
     if best is None:
         return None
-    also = tuple(part for part in parts if isinstance(part, Condition) and _is_lookup(part))
+    also = lookups(All(parts))
     return Candidates(
         tuple(
             Access(access.condition, tuple(one for one in also if one != access.condition) + access.also)
@@ -88,11 +84,20 @@ def _cheapest(parts: tuple[Expression, ...], estimate: Estimate) -> Candidates |
     )
 
 
+def lookups(expression: Expression | None) -> tuple[Condition, ...]:
+    """Conditions that are true of every match, and of which one look at the index tells whether they are true."""
+    parts = expression.parts if isinstance(expression, All) else (expression,)
+    return tuple(
+        part
+        for part in parts
+        if isinstance(part, Condition) and answered_by_index(part) and isinstance(part.test, OneOf) and len(part.test.texts) == 1
+    )
+
+
+def is_slow_to_count(condition: Condition) -> bool:
+    """Nothing orders the index by what is inside a text: to count Contains, every value of the property has to be read."""
+    return isinstance(condition.test, Containing)
+
+
 def _is_slow_to_count(part: Expression) -> bool:
-    # Nothing orders the index by what is inside a text: counting Contains reads every value of the property.
-    return isinstance(part, Condition) and isinstance(part.test, Containing)
-
-
-def _is_lookup(condition: Condition) -> bool:
-    """Whether one look at the index tells if a resource passes."""
-    return answered_by_index(condition) and isinstance(condition.test, OneOf) and len(condition.test.texts) == 1
+    return isinstance(part, Condition) and is_slow_to_count(part)

@@ -99,15 +99,16 @@ class _Text:
     def access(self, access: Access) -> str:
         """SELECT the items of one access."""
         text = f"SELECT a.item_id FROM ({self.entries(access.condition)}) AS a"
-        probes = [self._probe(condition) for condition in access.also]
+        probes = [self.probe(condition, "a.item_id") for condition in access.also]
         return f"{text} WHERE {' AND '.join(probes)}" if probes else text
 
-    def _probe(self, condition: Condition) -> str:
+    def probe(self, condition: Condition, item_id: str) -> str:
+        """Whether an item has the one text of a condition."""
         assert isinstance(condition.test, OneOf)
         (text,) = condition.test.texts
         return (
             f"EXISTS (SELECT 1 FROM search_text AS b WHERE b.name_id = {self.name(condition)}"
-            f" AND b.value = {self.value(kept(text))} AND b.item_id = a.item_id)"
+            f" AND b.value = {self.value(kept(text))} AND b.item_id = {item_id})"
         )
 
     def candidates(self, found: Candidates) -> str:
@@ -138,6 +139,31 @@ def by_modified(tx: Transaction, space: Space, reach: Reach) -> list[Item]:
         f"SELECT {_COLUMNS} FROM search_item AS i WHERE i.space_id = :space_id{reach.keyset('i.modified', 'i.id')}"
         f"{reach.order('i.modified', 'i.id')}",
         {"space_id": space.id, **reach.parameters},
+    )
+    return _items(space, rows)
+
+
+def window(tx: Transaction, space: Space, reach: Reach) -> tuple[float, int] | None:
+    """Modification and number of the last of the next `reach.limit` resources; None when there are not so many."""
+    row = tx.one(
+        f"SELECT i.modified, i.id FROM search_item AS i WHERE i.space_id = :space_id{reach.keyset('i.modified', 'i.id')}"
+        f"{reach.order('i.modified', 'i.id')} OFFSET :offset",
+        {"space_id": space.id, **reach.parameters, "limit": 1, "offset": reach.limit - 1},
+    )
+    return None if row is None else (row[0], row[1])
+
+
+def in_window(
+    tx: Transaction, space: Space, conditions: Sequence[Condition], reach: Reach, end: tuple[float, int] | None
+) -> list[Item]:
+    """Those resources of a window for which the conditions (lookups) may be true, in order of modification."""
+    text = _Text(space)
+    probes = "".join(f" AND {text.probe(condition, 'i.id')}" for condition in conditions)
+    until = "" if end is None else f" AND (i.modified, i.id) {'>=' if reach.descending else '<='} (:end0, :end1)"
+    rows = tx.all(
+        f"SELECT {_COLUMNS} FROM search_item AS i WHERE i.space_id = :space_id{reach.keyset('i.modified', 'i.id')}{until}{probes}"
+        f"{reach.order('i.modified', 'i.id')}",
+        {**text.parameters, **reach.parameters, **({} if end is None else {"end0": end[0], "end1": end[1]})},
     )
     return _items(space, rows)
 

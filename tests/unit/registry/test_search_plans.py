@@ -52,18 +52,17 @@ def _opened(place: str | Path) -> Iterator[Storage]:
         yield storage
 
 
+SMALL = {"SMALLEST_STEP": 2, "LARGEST_STEP": 4, "LARGEST_CANDIDATE_STEP": 4}
 PLANS: Mapping[str, Mapping[Any, Mapping[str, int]]] = {
     "look at few candidates": {},
-    "walk": {search_plan: {"FEW": 0}, search: {"FEW": 0, "SMALLEST_STEP": 2, "LARGEST_STEP": 4}},
+    "walk": {search_plan: {"FEW": 0}, search: SMALL},
     "walk, then look at many candidates": {
         search_plan: {"FEW": 0, "CHEAP": 0},
-        search: {"FEW": 0, "BUDGET": 3, "SMALLEST_STEP": 2, "LARGEST_STEP": 4},
+        search: {**SMALL, "BUDGET": 3},
         search_query: {"CHUNK": 3},
     },
-    "stop early and go on": {
-        search_plan: {"FEW": 0},
-        search: {"FEW": 0, "SMALLEST_STEP": 2, "LARGEST_STEP": 2, "LARGEST_CANDIDATE_STEP": 2, "LONGEST_WALK": 2},
-    },
+    "walk on past very many candidates": {search_plan: {"FEW": 0, "MANY": 4}, search: {**SMALL, "BUDGET": 3}},
+    "stop early and go on": {search_plan: {"FEW": 0}, search: {**SMALL, "BUDGET": 2, "LONGEST_WALK": 4}},
 }
 
 

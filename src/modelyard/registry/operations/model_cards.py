@@ -54,6 +54,17 @@ def existing(context: Context, at: CardName) -> Card:
     return found
 
 
+def version_of(tx: Transaction, found: Card, request: Request) -> Request:
+    """The version of a card that a request asks for, the newest unless it says which."""
+    wanted = request.get("ModelCardVersion", found.version)
+    if wanted == found.version:
+        return found.document
+    document = store.version(tx, found.id, wanted)
+    if document is None:
+        raise ResourceNotFound(f"ModelCard {found.at.arn} does not have a version {wanted}.")
+    return document
+
+
 def _check(content: str) -> None:
     try:
         model_card_content.check(content)
@@ -85,12 +96,7 @@ def create_model_card(context: Context, request: Request) -> Request:
 def describe_model_card(context: Context, request: Request) -> Request:
     """A version of a card, the newest unless the request says which."""
     found = existing(context, card_at(context, request["ModelCardName"]))
-    document = found.document
-    if request.get("ModelCardVersion", found.version) != found.version:
-        earlier = store.version(context.tx, found.id, request["ModelCardVersion"])
-        if earlier is None:
-            raise ResourceNotFound(f"ModelCard {found.at.arn} version {request['ModelCardVersion']} does not exist.")
-        document = earlier
+    document = version_of(context.tx, found, request)
     if request.get("IncludedData") == "MetadataOnly":
         return {**document, "Content": model_card_content.metadata_only(document["Content"])}
     return document

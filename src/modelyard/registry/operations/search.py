@@ -15,6 +15,7 @@ from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Permissions, operations_of
 from modelyard.dispatch.tags import to_list
 from modelyard.registry import search, search_store
+from modelyard.registry.pages import DEFAULT_SIZE
 from modelyard.registry.search import Query
 from modelyard.registry.search_documents import group_documents, package_documents
 from modelyard.registry.search_expression import SearchError, parse, unknown_property
@@ -25,8 +26,6 @@ from modelyard.registry.search_schema import Schema, schema_of
 operation = operations_of("sagemaker")
 Request = dict[str, Any]
 
-DEFAULT_SIZE = 10
-"""Results of a request without MaxResults."""
 MOST_SUGGESTIONS = 100
 
 _RECORD_MEMBERS = {
