@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 FILE = "server.json"
 
@@ -14,7 +15,7 @@ def announced(data: Path, address: str) -> Iterator[None]:
     """Say where the server is, as long as it is there."""
     path = data / FILE
     draft = path.with_name(f".{FILE}.{os.getpid()}")
-    draft.write_text(json.dumps({"pid": os.getpid(), "address": address}) + "\n", encoding="utf-8")
+    draft.write_text(json.dumps({"pid": os.getpid(), "address": address, "port": urlsplit(address).port}) + "\n", encoding="utf-8")
     draft.replace(path)
     try:
         yield
