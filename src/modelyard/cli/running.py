@@ -15,7 +15,8 @@ def announced(data: Path, address: str) -> Iterator[None]:
     """Say where the server is, as long as it is there."""
     path = data / FILE
     draft = path.with_name(f".{FILE}.{os.getpid()}")
-    draft.write_text(json.dumps({"pid": os.getpid(), "address": address, "port": urlsplit(address).port}) + "\n", encoding="utf-8")
+    document = {"pid": os.getpid(), "address": address, "port": urlsplit(address).port}
+    draft.write_text(json.dumps(document) + "\n", encoding="utf-8")
     draft.replace(path)
     try:
         yield
