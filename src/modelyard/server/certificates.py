@@ -14,6 +14,7 @@ import datetime
 import ipaddress
 import os
 import re
+import secrets
 import socket
 import ssl
 import tempfile
@@ -120,8 +121,8 @@ def _authority(directory: Path, names: tuple[str, ...]) -> tuple[x509.Certificat
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = _authority_certificate(key, names)
-    draft = directory / f".ca-key.{os.getpid()}"
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    draft = directory / f".ca-key.{secrets.token_hex(8)}"
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(_private_pem(key) + _public_pem(certificate))
         file.flush()
         os.fsync(file.fileno())
@@ -131,7 +132,7 @@ def _authority(directory: Path, names: tuple[str, ...]) -> tuple[x509.Certificat
         # Another server that starts on this directory was first: its CA is the one.
         certificate, key = _read_authority(path)
     draft.unlink()
-    public = directory / f".ca.{os.getpid()}"
+    public = directory / f".ca.{secrets.token_hex(8)}"
     public.write_bytes(_public_pem(certificate))
     public.chmod(0o644)
     public.replace(directory / "ca.pem")

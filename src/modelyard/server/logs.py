@@ -33,6 +33,8 @@ class LogWriter:
         self._descriptor = descriptor
         self._waiting: deque[Record] = deque()
         self._dropped = 0
+        """Counted by whoever logs, which is one thread nearly always; never set back, so that no count is lost."""
+        self._told = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
         self._thread.start()
