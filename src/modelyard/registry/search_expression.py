@@ -184,22 +184,31 @@ def _boolean_test(name: str, operator: str, text: str) -> Test:
 
 
 def _number_test(name: str, operator: str, text: str) -> Test:
+    compare = _comparison(name, operator, PropertyType.NUMBER)
     number = _decimal(text)
     if number is None:
         raise SearchError(f"The property {name} is a number: its value must be an integer or a decimal, not {text}.")
-    if operator in ("Equals", "NotEquals"):
-        return Between(number, number)
-    return _inequality(name, operator, number, PropertyType.NUMBER)
+    return compare(number) if compare else Between(number, number)
 
 
 def _time_test(name: str, operator: str, text: str) -> Test:
+    compare = _comparison(name, operator, PropertyType.TIME)
     moment = _moment(text)
     if moment is None:
         raise SearchError(f"The property {name} is a timestamp: its value must be like 2024-05-31T23:59:59, not {text}.")
+    if compare:
+        return compare(moment)
+    # AWS's form has whole seconds; resources have milliseconds. A whole second stands for all of it.
+    return Between(moment, moment + 1, with_high=False) if moment.is_integer() else Between(moment, moment)
+
+
+def _comparison(name: str, operator: str, type_: PropertyType) -> Callable[[float], Test] | None:
+    """How an operator compares with a number; None for equality, which each type has its own way with."""
     if operator in ("Equals", "NotEquals"):
-        # AWS's form has whole seconds; resources have milliseconds. A whole second stands for all of it.
-        return Between(moment, moment + 1, with_high=False) if moment.is_integer() else Between(moment, moment)
-    return _inequality(name, operator, moment, PropertyType.TIME)
+        return None
+    if operator not in _COMPARISONS:
+        raise _unsupported(name, operator, type_)
+    return _COMPARISONS[operator]
 
 
 def _moment(text: str) -> float | None:
@@ -223,22 +232,16 @@ def _decimal(text: str) -> float | None:
     return number if math.isfinite(number) and "_" not in text else None
 
 
-def _inequality(name: str, operator: str, number: float, type_: PropertyType) -> Test:
-    try:
-        return {
-            "GreaterThan": Between(low=number, with_low=False),
-            "GreaterThanOrEqualTo": Between(low=number),
-            "LessThan": Between(high=number, with_high=False),
-            "LessThanOrEqualTo": Between(high=number),
-        }[operator]
-    except KeyError:
-        raise _unsupported(name, operator, type_) from None
-
-
 def _unsupported(name: str, operator: str, type_: PropertyType) -> SearchError:
     return SearchError(f"The operator {operator} is not supported for {type_} properties: {name}")
 
 
+_COMPARISONS: Mapping[str, Callable[[float], Test]] = {
+    "GreaterThan": lambda bound: Between(low=bound, with_low=False),
+    "GreaterThanOrEqualTo": lambda bound: Between(low=bound),
+    "LessThan": lambda bound: Between(high=bound, with_high=False),
+    "LessThanOrEqualTo": lambda bound: Between(high=bound),
+}
 _TESTS: Mapping[PropertyType, Callable[[str, str, str], Test]] = {
     PropertyType.TEXT: _text_test,
     PropertyType.BOOLEAN: _boolean_test,
