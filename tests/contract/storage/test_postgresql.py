@@ -1,6 +1,7 @@
 """What only PostgreSQL has: a server that can go away, and other sessions."""
 
 import threading
+import time
 from collections.abc import Iterator
 
 import psycopg
@@ -77,6 +78,8 @@ def test_a_deadlock_with_another_session_is_run_again(yard: Storage, postgresql_
         locked.set()
         if len(runs) == 1:
             assert other_holds.wait(10)
+            while tx.one("SELECT count(*) FROM pg_locks WHERE NOT granted") == (0,):
+                time.sleep(0.01)
         tx.execute("UPDATE thing SET amount = 1 WHERE name = 'b'")
 
     other_holds = threading.Event()
