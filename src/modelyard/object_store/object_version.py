@@ -93,7 +93,7 @@ class Listed:
     def members(self) -> dict[str, Any]:
         """The members that all listings of objects share."""
         members: dict[str, Any] = {
-            "LastModified": float(int(self.modified)),
+            "LastModified": self.modified,
             "ETag": f'"{self.etag}"',
             "Size": self.size,
             "StorageClass": self.storage_class,

@@ -96,30 +96,34 @@ def receive(context: Context, request: Mapping[str, Any], body: BodyStream, *, k
 
 def declaration(context: Context, request: Mapping[str, Any]) -> Declared:
     """What a request says of its body. Raises AwsError for what contradicts itself."""
-    given = [name for name in ALGORITHMS if ALGORITHMS[name].member in request]
+    given = _given(context, request)
     trailers = [header for header in _trailers(context) if header in BY_HEADER]
     if len(given) + len(trailers) > 1:
         raise s3_error("InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
-    md5 = _md5(request.get("ContentMD5"))
+    md5 = _md5(request.get("ContentMD5", _header(context, "content-md5")))
     length = request.get("ContentLength")
     if trailers:
         return Declared(md5, length, BY_HEADER[trailers[0]], None, trailers[0])
-    named = request.get("ChecksumAlgorithm")
-    if given:
-        algorithm = ALGORITHMS[given[0]]
-        value = request[algorithm.member]
+    for algorithm, value in given.items():
         if not algorithm.is_value(value):
             raise s3_error("InvalidRequest", f"Value for {algorithm.header} header is invalid.")
         return Declared(md5, length, algorithm, value, None)
-    if named in ALGORITHMS:
-        if context.http is not None and "x-amz-sdk-checksum-algorithm" in context.http.headers:
-            raise s3_error(
-                "InvalidRequest",
-                "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers "
-                "were found.",
-            )
-        return Declared(md5, length, ALGORITHMS[named], None, None)
-    return Declared(md5, length, None, None, None)
+    if _header(context, "x-amz-sdk-checksum-algorithm"):
+        raise s3_error(
+            "InvalidRequest",
+            "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.",
+        )
+    return Declared(md5, length, ALGORITHMS.get(request.get("ChecksumAlgorithm", "")), None, None)
+
+
+def _given(context: Context, request: Mapping[str, Any]) -> dict[Algorithm, str]:
+    """The checksums in the request. Not every operation has members for them, so the headers are looked at too."""
+    sent = {algorithm: request.get(algorithm.member) or _header(context, algorithm.header) for algorithm in BY_HEADER.values()}
+    return {algorithm: value for algorithm, value in sent.items() if value is not None}
+
+
+def _header(context: Context, name: str) -> str | None:
+    return None if context.http is None else context.http.headers.get(name)
 
 
 def check_small_body(context: Context, request: Mapping[str, Any]) -> None:
@@ -142,7 +146,7 @@ def _keep(context: Context, writer: BlobWriter, etag: str, checksum: Checksum) -
 
 def _trailers(context: Context) -> list[str]:
     """The trailers that the request announces."""
-    announced = context.http.headers.get("x-amz-trailer", "") if context.http is not None else ""
+    announced = _header(context, "x-amz-trailer") or ""
     return [name.strip().lower() for name in announced.split(",") if name.strip()]
 
 

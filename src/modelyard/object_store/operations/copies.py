@@ -83,7 +83,7 @@ def copy_object(context: Context, request: Request) -> dict[str, Any]:
     parts = store_objects.parts(context.tx, source) if source.part_count else []
     store_objects.add(context.tx, bucket, copy, parts)
     answer = placed(bucket, copy)
-    result = {"ETag": etag.quoted(copy.etag), "LastModified": float(int(copy.modified))}
+    result = {"ETag": etag.quoted(copy.etag), "LastModified": copy.modified}
     result |= copy.checksum.members() if copy.checksum else {}
     answer = {name: answer[name] for name in (*ENCRYPTION, "VersionId") if name in answer} | {"CopyObjectResult": result}
     if source_bucket.versioning is not Versioning.NEVER:

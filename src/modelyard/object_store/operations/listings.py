@@ -116,7 +116,7 @@ def list_object_versions(context: Context, request: Request) -> dict[str, Any]:
     answer["VersionIdMarker"] = version_marker
     for entry in found.entries:
         shown = {"Key": wanted.encode(entry.key), "VersionId": entry.version_id, "IsLatest": entry.id in newest}
-        shown |= {"Owner": bucket.owner, "LastModified": float(int(entry.modified))}
+        shown |= {"Owner": bucket.owner, "LastModified": entry.modified}
         if entry.delete_marker:
             answer.setdefault("DeleteMarkers", []).append(shown)
         else:

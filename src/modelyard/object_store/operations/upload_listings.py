@@ -35,7 +35,7 @@ def upload_part_copy(context: Context, request: Request) -> dict[str, Any]:
     body = Pieces(iter(read_bytes(context.blobs, source, parts, start, length)))
     received = receive(context, {}, body, kept=upload.checksum_algorithm or checksums.DEFAULT)
     part = place_part(context, request, received)
-    result = {"ETag": etag.quoted(part.etag), "LastModified": float(int(part.modified))}
+    result = {"ETag": etag.quoted(part.etag), "LastModified": part.modified}
     if upload.checksum_algorithm:
         result |= received.checksum.members(with_type=False)
     answer: dict[str, Any] = {"CopyPartResult": result}
@@ -94,7 +94,7 @@ def list_multipart_uploads(context: Context, request: Request) -> dict[str, Any]
     answer["UploadIdMarker"] = id_marker if key_marker else ""
     if found.entries:
         answer["Uploads"] = [
-            {"Key": wanted.encode(upload.key), "Initiated": float(int(upload.initiated)), **_upload_members(bucket, upload)}
+            {"Key": wanted.encode(upload.key), "Initiated": upload.initiated, **_upload_members(bucket, upload)}
             for upload in found.entries
         ]
     if found.common_prefixes:
@@ -143,7 +143,7 @@ def _upload_members(bucket: Bucket, upload: Upload) -> dict[str, Any]:
 def _part_members(upload: Upload, part: UploadedPart) -> dict[str, Any]:
     members = {
         "PartNumber": part.number,
-        "LastModified": float(int(part.modified)),
+        "LastModified": part.modified,
         "ETag": etag.quoted(part.etag),
         "Size": part.size,
     }
