@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from modelyard.blobs.directory import DirectoryBlobs
 from modelyard.blobs.interface import Blob, BlobStore
+
+pytestmark = pytest.mark.ours
 
 EMPTY = "sha256:" + hashlib.sha256(b"").hexdigest()
 ABSENT = "sha256:" + "0" * 64
@@ -100,8 +103,6 @@ def test_nothing_under_a_name_that_is_no_digest(blobs: BlobStore) -> None:
 
 def test_left_over_files_are_cleared_at_start(tmp_path: Path) -> None:
     """Temporary files of a killed process go when a store is opened; those of a living writer stay."""
-    from modelyard.blobs.directory import DirectoryBlobs
-
     blobs = DirectoryBlobs(tmp_path)
     orphan = tmp_path / "incoming" / "1-dead"
     orphan.write_bytes(b"half")
