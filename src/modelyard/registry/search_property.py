@@ -9,7 +9,8 @@ SageMaker names them for training jobs.
 import base64
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 Value = str | float
@@ -49,11 +50,17 @@ _UNINDEXED = frozenset(
 Filters on them are tried on the documents, newest first. A change of this set needs a migration that indexes anew."""
 _HIDDEN = frozenset({"Content", "ModelCardContent", "Tags"})
 """Members that are no properties: AWS keeps the content of model cards encrypted, and tags are passed apart."""
+_ELSEWHERE = _HIDDEN | {CREATED, MODIFIED}
+"""Members of a document that do not go into the index from where they stand."""
+
+Entry = tuple[str, Value]
+"""A property's name and a value of it, in the form that the index keeps."""
 
 
+@lru_cache(maxsize=4096)
 def is_indexed(name: str) -> bool:
     """Whether the index holds the values of this property."""
-    return name.rpartition(".")[2] not in _UNINDEXED and ".Environment." not in name
+    return len(name) <= LONGEST_NAME and name.rpartition(".")[2] not in _UNINDEXED and ".Environment." not in name
 
 
 def kept(text: str) -> str:
@@ -61,25 +68,12 @@ def kept(text: str) -> str:
     data = text.encode("utf-8", "surrogatepass")
     if len(data) <= LONGEST_TEXT and text >= AFTER_DIGESTS and "\x00" not in text:
         return text
-    return _DIGEST + base64.b85encode(hashlib.blake2b(data, digest_size=8).digest()).decode()
+    return _DIGEST + base64.b64encode(hashlib.blake2b(data, digest_size=9).digest()).decode()
 
 
 def is_digest(value: Value) -> bool:
     """Whether this value of the index stands for a text that is not kept."""
     return isinstance(value, str) and value.startswith(_DIGEST)
-
-
-def leaves(path: str, value: Any) -> Iterator[tuple[str, Value]]:
-    """The scalar values below `path`, each with its name."""
-    if isinstance(value, dict):
-        for member, inner in value.items():
-            if member not in _HIDDEN:
-                yield from leaves(f"{path}.{member}" if path else member, inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from leaves(path, inner)
-    else:
-        yield path, _scalar(value)
 
 
 def _scalar(value: Any) -> Value:
@@ -89,7 +83,7 @@ def _scalar(value: Any) -> Value:
 
 
 def values_at(value: Any, name: str) -> list[Value]:
-    """The values of one property: those that `leaves` would yield with this name."""
+    """The values of one property of a document, or of a structure in one."""
     found: list[Value] = []
     _collect(value, name, found)
     return found
@@ -125,16 +119,38 @@ def structures_at(value: Any, path: str) -> list[dict[str, Any]]:
     return structures_at(value.get(member), rest)
 
 
-def entries(
-    document: Mapping[str, Any], tags: Mapping[str, str], metrics: Mapping[str, float], created: float
-) -> set[tuple[str, Value]]:
+def entries(document: Mapping[str, Any], tags: Mapping[str, str], metrics: Mapping[str, float], created: float) -> set[Entry]:
     """What the index keeps of a resource: names, and values in the form they are kept in. MODIFIED is kept elsewhere."""
-    found: set[tuple[str, Value]] = {(CREATED, created)}
-    found.update(leaf for leaf in leaves("", document) if leaf[0] not in (CREATED, MODIFIED))
-    found.update((TAGS + key, text) for key, text in tags.items())
-    found.update((METRICS + name, number) for name, number in metrics.items() if math.isfinite(number))
-    return {
-        (name, kept(value) if isinstance(value, str) else float(value))
-        for name, value in found
-        if len(name) <= LONGEST_NAME and is_indexed(name)
-    }
+    found: set[Entry] = set()
+    _gather("", {member: value for member, value in document.items() if member not in _ELSEWHERE}, found)
+    found.update((TAGS + key, kept(text)) for key, text in tags.items() if is_indexed(TAGS + key))
+    found.update((METRICS + name, float(number)) for name, number in metrics.items() if _is_figure(name, number))
+    found.add((CREATED, float(created)))
+    return found
+
+
+def _is_figure(name: str, number: float) -> bool:
+    return math.isfinite(number) and is_indexed(METRICS + name)
+
+
+def _gather(path: str, structure: Mapping[str, Any], found: set[Entry]) -> None:
+    """Add the entries of a structure at a path. Once a registration: it is written for speed."""
+    for member, value in structure.items():
+        if member in _HIDDEN:
+            continue
+        name = f"{path}.{member}" if path else member
+        if isinstance(value, dict):
+            _gather(name, value, found)
+        elif isinstance(value, list):
+            for inner in value:
+                if isinstance(inner, dict):
+                    _gather(name, inner, found)
+                elif is_indexed(name):
+                    found.add((name, _kept(inner)))
+        elif is_indexed(name):
+            found.add((name, _kept(value)))
+
+
+def _kept(value: Any) -> Value:
+    scalar = _scalar(value)
+    return kept(scalar) if isinstance(scalar, str) else float(scalar)

@@ -11,7 +11,7 @@ from modelyard.registry.search_schema import PropertyType, Schema
 
 T0 = 1_700_000_000.0
 LONG = "s3://a-bucket-with-a-long-name/and/a/long/prefix/that/goes/on/and/on/model.tar.gz"
-WORDS = ["a", "b", "A", "ab", "a,b", "b%", "_", "\x01x", "!x", "", "é", "\U0001f600", LONG, LONG + "2", LONG.upper(), "true"]
+WORDS = ["a", "b", "A", "ab", "a,b", "b%", "_", "\x01x", "!x", "a\tb", "", "é", "\U0001f600", LONG, LONG + "2", "true"]
 NEEDLES = [*(word for word in WORDS if word), "model", "a, b ,x", "A,ab", "%", f"{LONG}, a", "zzz"]
 NUMBERS = [-1.5, 0.0, 0.1, 0.5, 1.0, 2.0, 3.0, 1e6]
 TIMES = [T0, T0 + 0.5, T0 + 1, T0 + 60, T0 + 60.25]
