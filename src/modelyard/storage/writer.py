@@ -6,6 +6,7 @@ that while one commit waits for the disk the next batch gathers by itself. Nothi
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
@@ -23,6 +24,8 @@ BATCH_LIMIT = 256
 """Works in one commit: bounds how long the first of them waits for the last."""
 ATTEMPTS = 8
 """How often a batch is run when the database makes it repeat."""
+REPEAT_PAUSE = 0.002
+"""Seconds before the second attempt, and as much longer before each further one: whoever was in the way gets on."""
 
 logger = logging.getLogger(__name__)
 
@@ -197,6 +200,7 @@ class Writer:
                 if attempts == ATTEMPTS:
                     raise StorageUnavailable(f"the database made the same work repeat {ATTEMPTS} times: {error}") from error
                 jobs = [job for job in jobs if not job.fatal]
+                time.sleep(REPEAT_PAUSE * attempts)
             except BaseException:
                 self._connection.rollback()
                 raise

@@ -97,7 +97,7 @@ def test_a_deadlock_with_another_session_is_run_again(yard: Storage, postgresql_
     thread.start()
     yard.write(work)
     thread.join()
-    assert len(runs) == 2
+    assert len(runs) >= 2
     with yard.read() as tx:
         assert tx.all("SELECT amount FROM thing") == [(1,), (1,)]
 
