@@ -68,10 +68,10 @@ async def deliver(exchange: Exchange, response: HttpResponse, pool: Pool) -> Non
     try:
         while exchange.http.method != "HEAD":
             batch = await pool.run(next_batch, body)
-            if exchange.disconnected():
-                raise ClientDisconnected
             if not batch:
                 break
+            if exchange.disconnected():
+                raise ClientDisconnected
             await exchange.send({"type": "http.response.body", "body": batch, "more_body": True})
         await exchange.send({"type": "http.response.body", "body": b""})
     finally:

@@ -48,20 +48,21 @@ def settled(future: "Future[T]", afterwards: Callable[[], None] | None = None) -
     loop = asyncio.get_running_loop()
     waiter: asyncio.Future[T] = loop.create_future()
 
-    def tell() -> None:
+    # `tell` is handed the future: if it held it, the two would be a cycle, and its result would wait for the collector.
+    def tell(done: "Future[T]") -> None:
         if afterwards is not None:
             afterwards()
         if waiter.done():
             return
-        error = future.exception()
+        error = done.exception()
         if error is None:
-            waiter.set_result(future.result())
+            waiter.set_result(done.result())
         else:
             waiter.set_exception(error)
 
-    def done(_: "Future[T]") -> None:
+    def carry_over(done: "Future[T]") -> None:
         if not loop.is_closed():
-            loop.call_soon_threadsafe(tell)
+            loop.call_soon_threadsafe(tell, done)
 
-    future.add_done_callback(done)
+    future.add_done_callback(carry_over)
     return waiter
