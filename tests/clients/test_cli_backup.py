@@ -1,8 +1,10 @@
 """`modelyard backup`, `restore` and `verify`, beside a server that goes on working."""
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.ours]
 BUCKET, GROUP = "cli-backup", "cli-backup-group"
 
 
-@pytest.fixture
-def working_yard(tmp_path: Path) -> Iterator[RunningYard]:
-    """A server of the test's own, with a model in it."""
-    yard = RunningYard(tmp_path / "data")
+@contextmanager
+def serving(place: Path) -> Iterator[RunningYard]:
+    """A server of its own, with a model in it."""
+    yard = RunningYard(place)
     yard.start()
     try:
         yard.client("s3").create_bucket(Bucket=BUCKET)
@@ -27,6 +29,29 @@ def working_yard(tmp_path: Path) -> Iterator[RunningYard]:
     finally:
         if yard.process is not None:
             assert yard.stop() == 0
+
+
+@pytest.fixture
+def working_yard(tmp_path: Path) -> Iterator[RunningYard]:
+    """A server that runs."""
+    with serving(tmp_path / "data") as yard:
+        yield yard
+
+
+@pytest.fixture(scope="module")
+def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a server that has ended left behind, not to be touched."""
+    place = tmp_path_factory.mktemp("left") / "data"
+    with serving(place):
+        pass
+    return place
+
+
+@pytest.fixture
+def data(left_behind: Path, tmp_path: Path) -> Path:
+    """A copy of that, to do with as one likes."""
+    shutil.copytree(left_behind, tmp_path / "data")
+    return tmp_path / "data"
 
 
 def register(yard: RunningYard) -> str:
@@ -92,10 +117,10 @@ def test_verify_finds_nothing_wrong_with_a_working_yard(working_yard: RunningYar
 
 @pytest.mark.parametrize("place", ["data", "backup"])
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
-def test_verify_finds_damaged_bytes(working_yard: RunningYard, tmp_path: Path, place: str, damage: str) -> None:
+def test_verify_finds_damaged_bytes(data: Path, tmp_path: Path, place: str, damage: str) -> None:
     """One changed byte, missing bytes or a missing object are found and named, in a data directory and in a backup."""
     if place == "backup":
-        assert modelyard("backup", "--data", working_yard.data, "--to", tmp_path / "backup").returncode == 0
+        assert modelyard("backup", "--data", data, "--to", tmp_path / "backup").returncode == 0
     blob = a_blob(tmp_path / place)
     content = bytearray(blob.read_bytes())
     blob.chmod(0o600)
@@ -110,11 +135,11 @@ def test_verify_finds_damaged_bytes(working_yard: RunningYard, tmp_path: Path, p
     assert len(problems) == 1 and blob.name in problems[0]
 
 
-def test_a_damaged_backup_is_not_restored(working_yard: RunningYard, tmp_path: Path) -> None:
+def test_a_damaged_backup_is_not_restored(data: Path, tmp_path: Path) -> None:
     """Neither damaged bytes nor a damaged database become a data directory."""
     for number, name in enumerate(("blob", "database")):
         backup, target = tmp_path / f"backup-{number}", tmp_path / f"again-{number}"
-        assert modelyard("backup", "--data", working_yard.data, "--to", backup).returncode == 0
+        assert modelyard("backup", "--data", data, "--to", backup).returncode == 0
         path = a_blob(backup) if name == "blob" else backup / "database.sqlite3"
         content = bytearray(path.read_bytes())
         content[5000] ^= 1
@@ -125,17 +150,17 @@ def test_a_damaged_backup_is_not_restored(working_yard: RunningYard, tmp_path: P
         assert not target.exists() and not list(tmp_path.glob(f".{target.name}*"))
 
 
-def test_a_backup_is_never_written_over(working_yard: RunningYard, tmp_path: Path) -> None:
+def test_a_backup_is_never_written_over(data: Path, tmp_path: Path) -> None:
     """A place that holds something is refused and left as it is."""
     (tmp_path / "backup").mkdir()
     (tmp_path / "backup" / "mine").write_text("mine")
-    done = modelyard("backup", "--data", working_yard.data, "--to", tmp_path / "backup")
+    done = modelyard("backup", "--data", data, "--to", tmp_path / "backup")
     assert done.returncode == 1 and "not empty" in done.stderr
     assert [path.name for path in (tmp_path / "backup").iterdir()] == ["mine"]
 
 
-def test_nobody_else_may_read_a_backup(working_yard: RunningYard, tmp_path: Path) -> None:
+def test_nobody_else_may_read_a_backup(data: Path, tmp_path: Path) -> None:
     """The directory holds the master key, so it is the owner's alone."""
-    assert modelyard("backup", "--data", working_yard.data, "--to", tmp_path / "backup").returncode == 0
+    assert modelyard("backup", "--data", data, "--to", tmp_path / "backup").returncode == 0
     assert (tmp_path / "backup").stat().st_mode & 0o077 == 0
     assert (tmp_path / "backup" / "keys" / "master.key").stat().st_mode & 0o077 == 0
