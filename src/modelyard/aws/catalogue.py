@@ -99,7 +99,7 @@ class Catalogue:
     def _likely(self, http: HttpRequest, meant: Meant) -> tuple[str, Service | None]:
         """The protocol and the service that a request without a route was probably meant for."""
         json_body = http.headers.get("content-type", "").startswith(("application/x-amz-json", "application/cbor"))
-        if meant.target or json_body:
+        if "x-amz-target" in http.headers or json_body:
             return "json", next((service for service in meant.services if "json" in service.protocols), None)
         if meant.action and not any(service.name == "s3" for service in meant.services):
             return "query", next((service for service in meant.services if "query" in service.protocols), None)
@@ -138,8 +138,12 @@ class Catalogue:
         if protocol == "rest-xml":
             message = "The specified method is not allowed against this resource."
             return UnknownOperationException(message, members={"Method": http.method, "ResourceType": "SERVICE"})
+        if meant.action:
+            return UnknownOperationException(f"Could not find operation {meant.action}.")
         if protocol == "query":
             return AwsError("The request must contain the parameter Action.", code="MissingAction")
+        if "smithy-protocol" in http.headers:
+            return UnknownOperationException("This server speaks JSON, query and REST, not Smithy's RPC v2 CBOR.")
         return UnknownOperationException("This server does not have the operation that was asked for.")
 
     def _load(self, service: Service) -> _LoadedService:

@@ -33,7 +33,7 @@ class OperationModel:
         self._validators = validators
         self._protocol = PROTOCOLS[protocol]
         output = definition.get("output")
-        self._shapes = OperationShapes(
+        self.shapes = OperationShapes(
             model=model,
             name=name,
             method=definition["http"]["method"],
@@ -45,9 +45,9 @@ class OperationModel:
         self._compressible = "requestcompression" in definition
         self.idempotency_token = self._input_member("idempotencyToken")
         """The member that botocore fills with a token of its own."""
-        self.streaming_input = self._streaming(self._shapes.input)
+        self.streaming_input = self._streaming(self.shapes.input)
         """The member whose bytes are not read into memory, if there is one."""
-        self.streaming_output = self._streaming(self._shapes.output)
+        self.streaming_output = self._streaming(self.shapes.output)
         """The member that may be an iterator of bytes, if there is one."""
 
     @property
@@ -57,17 +57,17 @@ class OperationModel:
 
     @cached_property
     def _parse(self) -> Parse:
-        self._refuse_event_streams(self._shapes.input)
-        return self._protocol.parser(self._shapes)
+        self._refuse_event_streams(self.shapes.input)
+        return self._protocol.parser(self.shapes)
 
     @cached_property
     def _serialize(self) -> Serialize:
-        self._refuse_event_streams(self._shapes.output)
-        return self._protocol.serializer(self._shapes)
+        self._refuse_event_streams(self.shapes.output)
+        return self._protocol.serializer(self.shapes)
 
     @cached_property
     def _validate(self) -> Validate:
-        return self._validators.validator(self._shapes.input)
+        return self._validators.validator(self.shapes.input)
 
     def parse(self, http: HttpRequest, route: "Route") -> dict[str, Any]:
         """Read the request out of its wire format. Raises AwsError for what cannot be read."""
@@ -83,16 +83,16 @@ class OperationModel:
 
     def serialize_error(self, error: AwsError, request_id: str) -> HttpResponse:
         """Write an error as this operation's protocol does."""
-        return serialize_error(self._protocol.name, self._model, error, request_id, method=self._shapes.method)
+        return serialize_error(self._protocol.name, self._model, error, request_id, method=self.shapes.method)
 
     def _refuse_event_streams(self, shape: Shape | None) -> None:
         if shape is not None and any(member.is_event_stream for _, member in self._model.members(shape)):
             raise UnknownOperationException(f"{self.service}:{self.name} streams events, which Modelyard does not do.")
 
     def _input_member(self, trait: str) -> str | None:
-        if self._shapes.input is None:
+        if self.shapes.input is None:
             return None
-        return next((name for name, member in self._model.members(self._shapes.input) if member.traits.get(trait)), None)
+        return next((name for name, member in self._model.members(self.shapes.input) if member.traits.get(trait)), None)
 
     def _streaming(self, shape: Shape | None) -> str | None:
         payload: str | None = shape.traits.get("payload") if shape else None

@@ -71,7 +71,7 @@ class Recogniser:
         if action and version in self._by_version:
             return Meant(self._by_version[version], action=action, named=True)
         found, bucket = self._host(http)
-        if found is None and action:
+        if found is None and action and (version or http.method == "POST"):
             return Meant(action=action, named=True)
         return Meant((found,) if found else self._s3, action=action, bucket=bucket, named=found is not None)
 

@@ -12,7 +12,6 @@ from modelyard.aws.protocols.faults import Fault, fault_of
 from modelyard.aws.protocols.json_reader import JsonReaders, parse_json
 from modelyard.aws.protocols.json_writer import JsonWriters
 from modelyard.aws.protocols.protocol import OperationShapes, Parse, Serialize
-from modelyard.aws.protocols.scalars import SerializationException
 
 
 class JsonProtocol:
@@ -27,9 +26,7 @@ class JsonProtocol:
         read = JsonReaders(operation.model).reader(operation.input)
 
         def parse(http: HttpRequest, _path: Mapping[str, str]) -> dict[str, Any]:
-            request = read(parse_json(http.body)) if http.body else {}
-            if type(request) is not dict:
-                raise SerializationException("Start of structure expected")
+            request: dict[str, Any] = read(parse_json(http.body)) if http.body else {}
             return request
 
         return parse

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -27,28 +28,27 @@ def parse_json(body: bytes) -> Any:
         value = orjson.loads(body)
     except (orjson.JSONDecodeError, RecursionError):
         raise SerializationException("The request body is not valid JSON") from None
-    if sum(body.count(opening) for opening in (b"{", b"[")) > MAXIMUM_DEPTH or b"\\u0000" in body:
+    suspicious = body.count(b"{") + body.count(b"[") > MAXIMUM_DEPTH or b"\\u0000" in body
+    if suspicious and isinstance(value, dict | list):
         _check_value(value)
     return value
 
 
-def _check_value(value: Any) -> None:
+def _check_value(value: dict[str, Any] | list[Any]) -> None:
     """Refuse deep nesting (every level costs stack) and NUL characters (databases cannot keep them in text)."""
-    level, depth = [value], 0
+    level: list[Any] = [value]
+    depth = 1
     while level:
-        depth += 1
         deeper: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                deeper.extend(item)
-                deeper.extend(item.values())
-            elif isinstance(item, list):
-                deeper.extend(item)
-            elif isinstance(item, str) and "\0" in item:
-                raise SerializationException("The request body holds a NUL character")
-        level = deeper
-        if depth > MAXIMUM_DEPTH and level:
+        for container in level:
+            for item in chain(container, container.values()) if isinstance(container, dict) else container:
+                if isinstance(item, dict | list):
+                    deeper.append(item)
+                elif isinstance(item, str) and "\0" in item:
+                    raise SerializationException("The request body holds a NUL character")
+        if deeper and depth >= MAXIMUM_DEPTH:
             raise SerializationException(f"The request body nests deeper than {MAXIMUM_DEPTH} levels")
+        level, depth = deeper, depth + 1
 
 
 class JsonReaders:

@@ -217,6 +217,9 @@ def _take_header(model: ServiceModel, name: str, shape: Shape) -> Take:
         split = _split_dates if dates else split_list
         return lambda http, _path, _fields: [read(text) for text in split(http.headers[name])] if name in http.headers else None
     read = scalar_reader(shape)
+    if "enum" in shape.traits:
+        # An empty header chooses nothing: s3fs sends `x-amz-acl` so.
+        return lambda http, _path, _fields: read(http.headers[name]) if http.headers.get(name) else None
     return lambda http, _path, _fields: read(http.headers[name]) if name in http.headers else None
 
 
@@ -310,7 +313,11 @@ def _put_headers(prefix: str) -> Put:
 
 
 def header_text(text: str) -> str:
-    """A header's value: it may not end the header."""
+    """A header's value: it may not end the header, and what headers cannot hold goes encoded, as S3 does."""
     if "\r" in text or "\n" in text or "\0" in text:
         raise AwsError("A value with a line break can not be sent in a header.", code="InvalidArgument")
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return f"=?UTF-8?B?{b64encode(text.encode()).decode()}?="
     return text

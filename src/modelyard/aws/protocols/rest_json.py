@@ -1,12 +1,11 @@
 """REST with JSON bodies: Lambda, EventBridge Scheduler, the SageMaker runtime."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import orjson
 
 from modelyard.aws.errors import AwsError
-from modelyard.aws.http import Document, HttpResponse
+from modelyard.aws.http import HttpResponse
 from modelyard.aws.models import ServiceModel, Shape
 from modelyard.aws.protocols.faults import fault_of
 from modelyard.aws.protocols.json import error_document
@@ -35,13 +34,8 @@ class RestJsonProtocol(RestProtocol):
         return lambda body: read(parse_json(body))
 
     def body_writer(self, operation: OperationShapes, members: Mapping[str, Shape]) -> Payload:
-        """Writes a body that holds these members; a Document goes out as it is."""
-        write = JsonWriters(operation.model).structure_writer(members)
-
-        def write_body(result: Mapping[str, Any] | Document) -> bytes:
-            return result if isinstance(result, Document) else write(result)
-
-        return Payload(_CONTENT_TYPE, write_body)
+        """Writes a body that holds these members."""
+        return Payload(_CONTENT_TYPE, JsonWriters(operation.model).structure_writer(members))
 
     def payload_writer(self, model: ServiceModel, name: str, shape: Shape) -> Payload:
         """Writes a body that is the one member `name`."""

@@ -46,9 +46,10 @@ def float_from_text(text: str) -> float:
     text = text.strip()
     if text in _SPECIAL:
         return _SPECIAL[text]
-    if len(text) > 400 or not _NUMBER.fullmatch(text):
+    number = float(text) if len(text) <= 400 and _NUMBER.fullmatch(text) else math.inf
+    if not math.isfinite(number):
         raise SerializationException(f"'{text[:64]}' can not be converted to Double")
-    return float(text)
+    return number
 
 
 def float_to_text(value: float) -> str:
@@ -101,7 +102,7 @@ def timestamp_from_text(text: str) -> float:
             return timestamp_from_number(float(text))
         try:
             moment = parsedate_to_datetime(text) if text[:1].isalpha() else datetime.fromisoformat(text)
-            return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp(), 3)
+            return timestamp_from_number((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
         except (ValueError, OverflowError, TypeError, IndexError):
             pass  # said below, for every way in which a text is no timestamp
     raise SerializationException(f"'{text[:64]}' is not a timestamp")
