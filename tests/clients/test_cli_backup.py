@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.clients.test_cli_commands import modelyard
+from tests.postgresql import PostgresqlServer, fresh_database
 from tests.running import RunningYard
 
 pytestmark = [pytest.mark.slow, pytest.mark.ours]
@@ -164,3 +165,23 @@ def test_nobody_else_may_read_a_backup(data: Path, tmp_path: Path) -> None:
     assert modelyard("backup", "--data", data, "--to", tmp_path / "backup").returncode == 0
     assert (tmp_path / "backup").stat().st_mode & 0o077 == 0
     assert (tmp_path / "backup" / "keys" / "master.key").stat().st_mode & 0o077 == 0
+
+
+def test_a_yard_moves_onto_postgresql_and_back(data: Path, tmp_path: Path) -> None:
+    """A backup of SQLite is restored onto PostgreSQL, and one of that onto SQLite again, with every row and object."""
+    assert modelyard("backup", "--data", data, "--to", tmp_path / "one").returncode == 0
+    server = PostgresqlServer.start()
+    try:
+        with fresh_database(server.address) as address:
+            grown = modelyard("restore", "--from", tmp_path / "one", "--data", tmp_path / "grown", MODELYARD_DATABASE=address)
+            assert grown.returncode == 0, grown.stderr
+            made = modelyard("backup", "--data", tmp_path / "grown", "--to", tmp_path / "two", MODELYARD_DATABASE=address)
+            assert made.returncode == 0, made.stderr
+            taken = modelyard("restore", "--from", tmp_path / "one", "--data", tmp_path / "no", MODELYARD_DATABASE=address)
+            assert taken.returncode == 1 and "has tables already" in taken.stderr and not (tmp_path / "no").exists()
+    finally:
+        server.stop()
+    back = modelyard("restore", "--from", tmp_path / "two", "--data", tmp_path / "back", "--output", "json")
+    assert back.returncode == 0, back.stderr
+    before, after = (json.loads((tmp_path / name / "backup.json").read_text()) for name in ("one", "two"))
+    assert {**before, "made_at": 0} == {**after, "made_at": 0}

@@ -65,7 +65,7 @@ def _about_file(error: OSError) -> str:
 
 
 def _fail(sentence: str) -> None:
-    print(f"modelyard: {sentence}", file=sys.stderr)
+    print(f"modelyard: {' '.join(sentence.split())}", file=sys.stderr)  # on one line, whatever a database put into it
     sys.exit(FAILED)
 
 

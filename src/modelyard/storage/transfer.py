@@ -33,6 +33,8 @@ def copy_out(address: str, target: Path, progress: Callable[[int, int], None]) -
         copy.execute("BEGIN")
         replay(SqliteTransaction(copy, writes=True), recorded)
         found = [table for table in tables(copy) if table.name != MIGRATIONS]
+        for table in reversed(found):
+            copy.execute(_emptying(table))
         total = sum(_count(source, table) for table in found)
         done = 0
         for table in found:
@@ -53,6 +55,8 @@ def copy_in(database: Path, address: str, progress: Callable[[int, int], None]) 
             raise BackupError("The PostgreSQL database has tables already; a backup is restored to an empty one.")
         replay(PostgresqlTransaction(target), applied(SqliteTransaction(source, writes=False)))
         found = [table for table in tables(source) if table.name != MIGRATIONS]
+        for table in reversed(found):
+            target.execute(_emptying(table))
         total = sum(source.execute(f"SELECT count(*) FROM {quoted(table.name)}").fetchone()[0] for table in found)  # noqa: S608
         done = 0
         for table in found:
@@ -145,6 +149,11 @@ def _chunks(rows: Iterator[tuple[object, ...]]) -> Iterator[list[tuple[object, .
             chunk = []
     if chunk:
         yield chunk
+
+
+def _emptying(table: Table) -> str:
+    """Takes out the rows that migrations themselves put in: those of the other database come in their place."""
+    return f"DELETE FROM {quoted(table.name)}"  # noqa: S608
 
 
 def _insertion(table: Table) -> str:
