@@ -1,0 +1,103 @@
+"""Something of everything in a server, so that made-up requests meet what exists; made again when a request removed it."""
+
+import json
+from typing import Any
+
+from tests.fuzz.wire import Wire
+
+ANYTHING = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"}],
+    }
+)
+ARN = "arn:aws:sagemaker:us-east-1:111122223333:"
+SPECIFICATION = {
+    "Containers": [{"Image": "image", "ModelDataUrl": "s3://fuzz-bucket/model.tar.gz"}],
+    "SupportedContentTypes": ["text/csv"],
+    "SupportedResponseMIMETypes": ["text/csv"],
+}
+CARD = json.dumps({"model_overview": {"model_name": "fuzz"}})
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+class Seeds:
+    """Knows the names of what exists."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._upload = "none"
+        self.version = ""
+
+    def sow(self, service: str) -> None:
+        """Make sure that there is something of everything."""
+        getattr(self, f"_sow_{service}", lambda: None)()
+
+    def known(self) -> dict[str, list[Any]]:
+        """Values by the names of members."""
+        version = self.version or f"{ARN}model-package/fuzz-group/1"
+        arns = [f"{ARN}model-package-group/fuzz-group", version, f"{ARN}model-card/fuzz-card"]
+        documents = [ANYTHING, TRUST]
+        return {
+            "ModelPackageGroupName": ["fuzz-group", "FUZZ-group", f"{ARN}model-package-group/fuzz-group"],
+            "ModelPackageName": [version, f"{ARN}model-package/fuzz-alone", "fuzz-alone"],
+            "ModelPackageArn": [version],
+            "ModelPackageArnList": [version],
+            "ModelCardName": ["fuzz-card", f"{ARN}model-card/fuzz-card"],
+            "Content": [CARD],
+            "ModelCardContent": [CARD],
+            "ResourceArn": arns,
+            "SourceUri": [version, f"{ARN}model-package/fuzz-alone"],
+            "ResourcePolicy": [ANYTHING.replace('"Action"', '"Principal": "*", "Action"').replace('"*"}]', f'"{arns[0]}"}}]')],
+            "Resource": ["ModelPackage", "ModelPackageGroup", "ModelCard"],
+            "Name": ["ModelPackageGroupName", "ModelApprovalStatus", "ModelPackageVersion", "CreationTime", "Tags.team"],
+            "Bucket": ["fuzz-bucket", "fuzz-versions"],
+            "Key": ["object", "a/b"],
+            "VersionId": ["null"],
+            "UploadId": [self._upload],
+            "PartNumber": [1],
+            "CopySource": ["fuzz-bucket/object", "/fuzz-versions/object?versionId=null"],
+            "UserName": ["fuzz-user"],
+            "RoleName": ["fuzz-role"],
+            "RoleArn": ["arn:aws:iam::111122223333:role/fuzz-role"],
+            "PolicyName": ["fuzz-policy"],
+            "PolicyArn": ["arn:aws:iam::111122223333:policy/fuzz-policy", "arn:aws:iam::aws:policy/AdministratorAccess"],
+            "PolicySourceArn": ["arn:aws:iam::111122223333:role/fuzz-role", "arn:aws:iam::111122223333:user/fuzz-user"],
+            "PermissionsBoundary": ["arn:aws:iam::111122223333:policy/fuzz-policy"],
+            "PolicyDocument": documents,
+            "AssumeRolePolicyDocument": documents,
+            "Policy": documents,
+            "VersionID": ["v1"],
+        }
+
+    def _make(self, service: str, operation: str, **parameters: Any) -> bytes:
+        """Make something, or find that it is there."""
+        return self._wire.call(service, operation, parameters).body
+
+    def _sow_sagemaker(self) -> None:
+        self._make("sagemaker", "CreateModelPackageGroup", ModelPackageGroupName="fuzz-group", Tags=[{"Key": "team", "Value": "a"}])
+        if not self.version or b"ModelPackageArn" not in self._make("sagemaker", "DescribeModelPackage", ModelPackageName=self.version):
+            made = self._make(
+                "sagemaker", "CreateModelPackage", ModelPackageGroupName="fuzz-group", InferenceSpecification=SPECIFICATION
+            )
+            self.version = json.loads(made)["ModelPackageArn"]
+        self._make("sagemaker", "CreateModelPackage", ModelPackageName="fuzz-alone", InferenceSpecification=SPECIFICATION)
+        self._make("sagemaker", "CreateModelCard", ModelCardName="fuzz-card", Content=CARD, ModelCardStatus="Draft")
+
+    def _sow_s3(self) -> None:
+        for bucket in ("fuzz-bucket", "fuzz-versions"):
+            self._make("s3", "CreateBucket", Bucket=bucket)
+            self._make("s3", "DeleteBucketPolicy", Bucket=bucket)
+            self._make("s3", "PutObject", Bucket=bucket, Key="object", Body=b"bytes")
+        self._make("s3", "PutBucketVersioning", Bucket="fuzz-versions", VersioningConfiguration={"Status": "Enabled"})
+        made = self._make("s3", "CreateMultipartUpload", Bucket="fuzz-bucket", Key="object").decode()
+        self._upload = made.partition("<UploadId>")[2].partition("<")[0]
+
+    def _sow_iam(self) -> None:
+        self._make("iam", "CreateUser", UserName="fuzz-user")
+        self._make("iam", "CreateRole", RoleName="fuzz-role", AssumeRolePolicyDocument=TRUST)
+        self._make("iam", "CreatePolicy", PolicyName="fuzz-policy", PolicyDocument=ANYTHING)
+
+    def _sow_sts(self) -> None:
+        self._sow_iam()
