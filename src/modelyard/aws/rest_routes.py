@@ -76,11 +76,7 @@ class RestRoutes:
 
 def _choose(candidates: list[_Candidate], query: Mapping[str, list[str]], headers: Mapping[str, str]) -> str | None:
     """The most demanding operation whose demands are met; else, of those on this address, the least demanding."""
-    here = [
-        one
-        for one in candidates
-        if all(name in query and (not value or value in query[name]) for name, value in one.literals.items())
-    ]
+    here = [one for one in candidates if one.literals.keys() <= query.keys() and _has_values(one.literals, query)]
     for one in here:
         if one.query <= query.keys() and one.headers <= headers.keys():
             return one.operation
@@ -88,6 +84,10 @@ def _choose(candidates: list[_Candidate], query: Mapping[str, list[str]], header
         return None
     most_literals = [one for one in here if len(one.literals) == len(here[0].literals)]
     return most_literals[-1].operation
+
+
+def _has_values(literals: Mapping[str, str], query: Mapping[str, list[str]]) -> bool:
+    return not literals or all(not value or value in query[name] for name, value in literals.items())
 
 
 def _generality(path: str) -> tuple[bool, int, int]:

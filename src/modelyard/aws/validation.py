@@ -10,6 +10,7 @@ from typing import Any
 from modelyard.aws.errors import AwsError, ValidationException
 from modelyard.aws.models import ServiceModel, Shape
 from modelyard.aws.patterns import Match, TooSlow, matcher
+from modelyard.aws.protocols.xml_reader import MalformedXML
 from modelyard.aws.violations import Violations
 
 Validate = Callable[[Mapping[str, Any]], None]
@@ -36,7 +37,7 @@ class Validators:
         if shape is None:
             return _accept
         check = self._structure(shape)
-        error = _s3_error if self._model.service.name == "s3" else ValidationException
+        error = _s3_errors(self._model, shape) if self._model.service.name == "s3" else _validation_exception
 
         def validate(request: Mapping[str, Any]) -> None:
             violations = Violations()
@@ -45,7 +46,7 @@ class Validators:
             except TooSlow as slow:
                 violations.add(slow.path or "", slow.text, _must_match(slow.pattern))
             if violations:
-                raise error(violations.message())
+                raise error(violations)
 
         return validate
 
@@ -175,8 +176,22 @@ def _accept(_request: Mapping[str, Any]) -> None:
     """An operation without input."""
 
 
-def _s3_error(message: str) -> AwsError:
-    return AwsError(message, code="InvalidArgument")
+def _validation_exception(violations: Violations) -> AwsError:
+    return ValidationException(violations.message())
+
+
+def _s3_errors(model: ServiceModel, shape: Shape) -> Callable[[Violations], AwsError]:
+    """S3 has no ValidationException: what is wrong in a document makes it malformed, anything else is an argument."""
+    in_body = {_lower_camel(name) for name, member in model.members(shape) if "location" not in member.traits}
+
+    def error(violations: Violations) -> AwsError:
+        if violations.members & in_body:
+            return MalformedXML()
+        if "storageClass" in violations.members:
+            return AwsError("The storage class you specified is not valid", code="InvalidStorageClass")
+        return AwsError(violations.message(), code="InvalidArgument")
+
+    return error
 
 
 def _lower_camel(name: str) -> str:

@@ -12,6 +12,8 @@ class Violations:
 
     def __init__(self) -> None:
         self._sentences: list[str] = []
+        self.members: set[str] = set()
+        """The members of the request, as shown, in which something is wrong."""
         self._count = 0
 
     def __bool__(self) -> bool:
@@ -20,6 +22,7 @@ class Violations:
     def add(self, path: str, value: Any, constraint: str, *, sensitive: bool = False) -> None:
         """Note that the value at `path` breaks a constraint, `Member must …`; a secret is not repeated."""
         self._count += 1
+        self.members.add(path.partition(".")[0])
         if self._count <= MOST_REPORTED:
             quoted = "" if sensitive else f" {_quoted(value)}"
             self._sentences.append(f"Value{quoted} at '{path}' failed to satisfy constraint: {constraint}")

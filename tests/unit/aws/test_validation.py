@@ -3,7 +3,7 @@
 import pytest
 
 from modelyard.aws.catalogue import Catalogue
-from modelyard.aws.errors import AwsError, ValidationException
+from modelyard.aws.errors import AwsError
 from modelyard.aws.models import ServiceModel
 from modelyard.aws.services import Service
 from modelyard.aws.validation import Validators
@@ -251,13 +251,24 @@ def test_deep_value_is_shown_without_recursion_trouble():
 
 
 @pytest.mark.documented
-def test_errors_of_services():
-    """JSON services raise ValidationException; S3 answers InvalidArgument."""
-    with pytest.raises(ValidationException):
-        CATALOGUE.operation("sts", "AssumeRole").validate({})
+@pytest.mark.parametrize(
+    ("service", "operation", "request_", "code"),
+    [
+        ("sts", "AssumeRole", {}, "ValidationException"),
+        ("s3", "PutObject", {"Bucket": "b"}, "InvalidArgument"),
+        ("s3", "PutObject", {"Bucket": "b", "Key": ""}, "InvalidArgument"),
+        ("s3", "PutObject", {"Bucket": "b", "Key": "k", "StorageClass": "WARM"}, "InvalidStorageClass"),
+        ("s3", "PutObject", {"Bucket": "b", "Key": "k", "ACL": "everybody"}, "InvalidArgument"),
+        ("s3", "PutBucketVersioning", {"Bucket": "b"}, "MalformedXML"),
+        ("s3", "PutBucketVersioning", {"Bucket": "b", "VersioningConfiguration": {"Status": "On"}}, "MalformedXML"),
+        ("s3", "DeleteObjects", {"Bucket": "b", "Delete": {"Objects": [{}]}}, "MalformedXML"),
+    ],
+)
+def test_errors_of_services(service, operation, request_, code):
+    """S3 tells a malformed document from a bad argument; every other service has one error for all."""
     with pytest.raises(AwsError) as raised:
-        CATALOGUE.operation("s3", "PutObject").validate({"Bucket": "b"})
-    assert raised.value.code == "InvalidArgument"
+        CATALOGUE.operation(service, operation).validate(request_)
+    assert (raised.value.code, raised.value.status) == (code, 400)
 
 
 @pytest.mark.documented
