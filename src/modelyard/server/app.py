@@ -1,12 +1,15 @@
 """The life of a request: a raw ASGI application whose stages are one list.
 
-Each stage may give the answer, which ends the list; otherwise the next one goes on. An AwsError that a stage raises
+Each stage may give the answer, which ends the list; otherwise the next one goes on. A stage that has to wait gives a
+coroutine; the others are plain calls, so that a read which needs no waiting costs none. An AwsError that a stage raises
 becomes an answer in the wire format of the service that was asked.
 """
 
 import logging
 import time
+from collections.abc import Callable, Coroutine
 from io import BytesIO
+from typing import Any
 
 from modelyard.aws.catalogue import routes_by_body
 from modelyard.aws.errors import AwsError, ThrottlingException
@@ -19,14 +22,18 @@ from modelyard.server.delivery import deliver, with_first_batch
 from modelyard.server.exchange import Exchange, Scope, Send, request_from
 from modelyard.server.logs import LogWriter
 from modelyard.server.metrics import Metrics
-from modelyard.server.own_pages import OwnPages
+from modelyard.server.own_pages import PREFIX, OwnPages
 from modelyard.server.pool import Pool, settled
 from modelyard.storage.errors import StorageUnavailable
 
+DEFECT = "a defect in answering a request"
 LARGE_BODY = 256 * 1024
 """Bodies from here on are hashed, parsed and validated in a thread: it takes milliseconds."""
 SMALL_STREAM = 1024 * 1024
 """A streaming body up to here is gathered before it takes a thread, so that a slow client does not hold one."""
+
+Given = HttpResponse | Coroutine[Any, Any, HttpResponse | None] | None
+Stage = Callable[[Exchange], Given]
 
 log = logging.getLogger("modelyard.server")
 
@@ -55,7 +62,7 @@ class Application:
         self.own_pages = OwnPages(house, self.metrics, self.checks)
         self.log_writer = log_writer
         self.logs_requests = house.settings.log_level in ("debug", "info")
-        self.stages = (
+        self.stages: tuple[Stage, ...] = (
             self.answer_own_pages,  # /_modelyard/health …, outside AWS's protocols
             self.read_form,  # the query protocol names its operation in the body
             self.find_operation,  # from the head of the request: 4xx for what is unknown
@@ -78,6 +85,9 @@ class Application:
             await deliver(exchange, response, self.streams)
         except ClientDisconnected:
             exchange.status = 499
+        except Exception:
+            log.exception(DEFECT, extra={"request_id": exchange.request_id})
+            raise
         finally:
             if exchange.pipe is not None:
                 exchange.pipe.close()
@@ -89,7 +99,10 @@ class Application:
     async def _answer(self, exchange: Exchange) -> HttpResponse:
         try:
             for stage in self.stages:
-                response = await stage(exchange)
+                given = stage(exchange)
+                if given is None:
+                    continue
+                response = given if isinstance(given, HttpResponse) else await given
                 if response is not None:
                     return response
             raise RuntimeError("no stage answered the request")
@@ -104,7 +117,7 @@ class Application:
             raise
         except Exception:
             # A defect: the log says all of it, the client is told where to look.
-            log.exception("a defect in answering a request", extra={"request_id": exchange.request_id})
+            log.exception(DEFECT, extra={"request_id": exchange.request_id})
             return self._failure(exchange, _internal_failure(exchange))
 
     def _failure(self, exchange: Exchange, error: AwsError) -> HttpResponse:
@@ -116,22 +129,20 @@ class Application:
 
     # --- the stages -----------------------------------------------------------------------------
 
-    async def answer_own_pages(self, exchange: Exchange) -> HttpResponse | None:
+    def answer_own_pages(self, exchange: Exchange) -> Given:
         """Health, readiness, metrics."""
-        return await self.own_pages.answer(exchange.http)
+        return self.own_pages.answer(exchange.http) if exchange.http.raw_path.startswith(PREFIX) else None
 
-    async def read_form(self, exchange: Exchange) -> HttpResponse | None:
+    def read_form(self, exchange: Exchange) -> Given:
         """Read the body of what may be the query protocol."""
-        if routes_by_body(exchange.http.method, exchange.http.headers):
-            await self._gather(exchange)
-        return None
+        return self._gather(exchange) if routes_by_body(exchange.http.method, exchange.http.headers) else None
 
-    async def find_operation(self, exchange: Exchange) -> HttpResponse | None:
+    def find_operation(self, exchange: Exchange) -> Given:
         """Route the request."""
         exchange.call = self.dispatcher.open(exchange.http, exchange.request_id)
         return None
 
-    async def read_body(self, exchange: Exchange) -> HttpResponse | None:
+    def read_body(self, exchange: Exchange) -> Given:
         """Read the body, unless it streams to its operation."""
         call = _call(exchange)
         if exchange.body_read:
@@ -139,34 +150,36 @@ class Application:
                 exchange.http.stream = BytesIO(exchange.http.body)
         elif call.streams_in:
             exchange.pipe = exchange.http.stream = BodyPipe(exchange.receive)
-        else:
-            await self._gather(exchange)
+        elif exchange.length != 0:
+            return self._gather(exchange)
         return None
 
-    async def perform(self, exchange: Exchange) -> HttpResponse:
+    def perform(self, exchange: Exchange) -> Given:
         """Admit the call and perform it, each on the thread where that belongs."""
         call = _call(exchange)
-        mode = call.operation.mode
         on_loop = self.embedded and len(exchange.http.body) <= LARGE_BODY
-        if mode is Mode.READ:
-            if on_loop:
-                return self.dispatcher.admit_and_perform(call)
-            return await self.reads.run(self.dispatcher.admit_and_perform, call)
+        mode = call.operation.mode
+        if mode is Mode.READ and on_loop:
+            return self.dispatcher.admit_and_perform(call)
+        if mode is Mode.READ or (mode is Mode.SLOW_READ and not on_loop):
+            return self.reads.run(self.dispatcher.admit_and_perform, call)
+        return self._perform_apart(exchange, call, on_loop)
+
+    # --- what they are made of ------------------------------------------------------------------
+
+    async def _perform_apart(self, exchange: Exchange, call: Call, on_loop: bool) -> HttpResponse:
+        """Admit first, so that whoever may not come in takes no thread for long; then perform where the mode says."""
         if on_loop:
             self.dispatcher.admit(call)
-        elif mode is Mode.SLOW_READ:
-            return await self.reads.run(self.dispatcher.admit_and_perform, call)
         else:
             await self.reads.run(self.dispatcher.admit, call)
         if exchange.pipe is not None and exchange.length is not None and exchange.length <= SMALL_STREAM:
             await exchange.pipe.gather()
-        if mode is Mode.WRITE:
+        if call.operation.mode is Mode.WRITE:
             return await self._write(call)
-        if mode is Mode.STREAM:
+        if call.operation.mode is Mode.STREAM:
             return await self.streams.run(lambda: with_first_batch(self.dispatcher.perform(call)))
         return await self.reads.run(self.dispatcher.perform, call)
-
-    # --- what they are made of ------------------------------------------------------------------
 
     async def _write(self, call: Call) -> HttpResponse:
         if self.dispatcher.prepares(call):

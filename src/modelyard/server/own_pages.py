@@ -39,9 +39,7 @@ class OwnPages:
         self._pages = {"health": self._health, "ready": self._ready, "metrics": self._render_metrics}
 
     async def answer(self, http: HttpRequest) -> HttpResponse | None:
-        """The page that is asked for; None when the request is for AWS's services."""
-        if not http.raw_path.startswith(PREFIX):
-            return None
+        """The page under `PREFIX` that is asked for; None when the request is for AWS's services."""
         # In a bucket that the host name tells (bucket.s3.amazonaws.com) this is the key of an object.
         if is_aws_host(http.headers.get("host", "").partition(":")[0].lower()):
             return None
