@@ -70,12 +70,7 @@ _ANSWERS: dict[str, tuple[int, str]] = {
     "NotImplemented": (400, "A header or query you provided requests a function that is not implemented."),
     "ObjectLockConfigurationNotFoundError": (404, "Object Lock configuration does not exist for this bucket"),
     "PreconditionFailed": (412, "At least one of the pre-conditions you specified did not hold"),
-    "ServerSideEncryptionConfigurationNotFoundError": (
-        404,
-        "The server side encryption configuration was not found",
-    ),
     "SlowDown": (503, "Please reduce your request rate."),
-    "TooManyBuckets": (400, "You have attempted to create more buckets than allowed"),
 }
 
 
