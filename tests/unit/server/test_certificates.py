@@ -107,7 +107,7 @@ def test_ready_certificates_are_bounded(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(made._contexts) == 3
 
 
-@pytest.mark.parametrize("name", ["example.com", "pypi.org", "evilamazonaws.com"])
+@pytest.mark.parametrize("name", ["example.com", "registry.example.org", "evilamazonaws.com"])
 def test_the_authority_is_good_for_nothing_else(tmp_path: Path, name: str) -> None:
     """Whoever stole the CA's key could not pose as anybody but AWS and this machine to those who trust it."""
     made = Certificates(tmp_path / "tls", "127.0.0.1")

@@ -48,7 +48,7 @@ def test_connect_to_a_name_of_aws_ends_here(door: Door, host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["pypi.org:443", "amazonaws.com.evil.org:443", "evilamazonaws.com:443", "sts.amazonaws.com:80"]
+    "target", ["registry.example.org:443", "amazonaws.com.evil.org:443", "evilamazonaws.com:443", "sts.amazonaws.com:80"]
 )
 def test_connect_to_another_host_is_refused(door: Door, target: str) -> None:
     """CONNECT to anything but a name of AWS's on port 443 answers 403 and says why."""
