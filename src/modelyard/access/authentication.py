@@ -1,10 +1,12 @@
 """Who sent a request: the signature is checked, and the principal behind its key is found."""
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
-from modelyard.access import signatures_v2, signatures_v4
-from modelyard.access.credentials import Credentials, CredentialSource
+from modelyard.access import signatures_v2, signatures_v4, store
+from modelyard.access.credentials import Credentials, CredentialSource, principal_of
 from modelyard.access.keyring import KeyRing
 from modelyard.access.principal import Principal, PrincipalKind
 from modelyard.access.refusals import (
@@ -28,6 +30,10 @@ from modelyard.storage.interface import Transaction
 if TYPE_CHECKING:
     from modelyard.aws.catalogue import OperationModel
 
+_CLAIM: Final = re.compile(
+    r"(?:\bCredential=|\bAWS |\bAWSAccessKeyId=|X-Amz-Credential=)([A-Z0-9]{16,128})(?:/[0-9]{8}/([a-z0-9-]{1,32})/)?"
+)
+"""The access key id, and the region where there is one, in a header or a query of either version of signatures."""
 ANONYMOUS: Final = Principal(arn="*", account="anonymous", kind=PrincipalKind.ANONYMOUS, unique_id="anonymous", name="anonymous")
 
 
@@ -83,6 +89,25 @@ class Authenticator:
         if family is Family.S3 and signed_by.endswith("query"):
             http = with_headers_of_query(http)
         return self._caller(http, verified, family)
+
+    def claimed(
+        self, tx: Transaction, http: HttpRequest, model: "OperationModel", now: float
+    ) -> tuple[str, Principal, str] | None:
+        """The access key id, principal and region that a request claims, whether or not its signature holds.
+
+        None unless the key is known here: an access key that is kept, active or not, or one with a session token made here.
+        """
+        claim = _CLAIM.search(http.headers.get("authorization", "")) or _CLAIM.search(unquote(http.query))
+        if claim is None:
+            return None
+        key_id, region = claim[1], claim[2] or self._region
+        token = http.headers.get("x-amz-security-token")
+        if token is not None:
+            session = self._credentials.find_session(tx, token, now)
+            return None if session is None or session.access_key_id != key_id else (key_id, session.principal, region)
+        found = store.access_key(tx, key_id)
+        principal = None if found is None else principal_of(tx, found[0].account, found[0].owner)
+        return None if principal is None else (key_id, principal, region)
 
     def _caller(self, http: HttpRequest, verified: Verified, family: Family) -> Caller:
         credentials = verified.credentials

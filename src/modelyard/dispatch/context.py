@@ -15,6 +15,7 @@ from modelyard.storage.interface import Storage, Transaction
 if TYPE_CHECKING:
     from modelyard.blobs.interface import BlobStore
     from modelyard.dispatch.dispatcher import Dispatcher
+    from modelyard.dispatch.recording import Journal, StreamedChange
     from modelyard.settings import Settings
 
 T = TypeVar("T")
@@ -38,6 +39,16 @@ class Context:
     """The HTTP request, for the few operations that look at it (S3); None inside `call`."""
     transaction: Transaction | None = None
     prepared: object = None
+    journal: "Journal | None" = None
+    """Takes down refusals of calls within this one; None for a context that was not made for a request."""
+    owns_journal: bool = False
+    """Whether the journal ends with this call."""
+    within_operation: str = ""
+    """The operation that made this call, `service:Operation`; empty for a client's own call."""
+    operation: str = ""
+    """The operation that is performed, `service:Operation`."""
+    change: "StreamedChange | None" = None
+    """Records the change of a STREAM operation that writes."""
 
     @property
     def tx(self) -> Transaction:
@@ -66,8 +77,8 @@ class Context:
         return self.storage.read()
 
     def write(self, work: Callable[[Transaction], T]) -> T:
-        """A durable write, for STREAM operations: returns once it is on disk."""
-        return self.storage.write(work)
+        """A durable write, for STREAM operations: returns once it is on disk, and the record of the call with it."""
+        return self.storage.write(work) if self.change is None else self.change.write(work)
 
     def within(self, transaction: Transaction | None, prepared: object = None) -> "Context":
         """The same call inside `transaction`."""

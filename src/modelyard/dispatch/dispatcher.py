@@ -12,10 +12,10 @@ import orjson
 
 from modelyard.access.authentication import Authenticator
 from modelyard.access.evaluation import decide
-from modelyard.access.permission import RequestFacts
+from modelyard.access.permission import Permission, RequestFacts
 from modelyard.access.principal import Principal
 from modelyard.aws.catalogue import Catalogue, OperationModel, Route
-from modelyard.aws.errors import AccessDeniedException, AwsError, UnknownOperationException
+from modelyard.aws.errors import AwsError, UnknownOperationException
 from modelyard.aws.http import Document, HttpRequest, HttpResponse
 from modelyard.aws.pagination import Tokens
 from modelyard.blobs.interface import BlobStore
@@ -24,6 +24,8 @@ from modelyard.dispatch import client_tokens
 from modelyard.dispatch.content_encoding import unpacked
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Operation, OperationTable
+from modelyard.dispatch.recording import Entry, Journal, Recording, Refused, StreamedChange
+from modelyard.events.trail import Recorder
 from modelyard.ids import Ids
 from modelyard.settings import Settings
 from modelyard.storage.interface import Storage, Transaction
@@ -38,12 +40,20 @@ class Call:
     operation: Operation
     request_id: str
     context: Context | None = None
+    """Set once it is known who calls."""
     request: dict[str, Any] = field(default_factory=dict)
+    signature_refused: bool = False
 
     @property
     def model(self) -> OperationModel:
         """The operation in the service model."""
         return self.route.operation
+
+    @property
+    def refused_within(self) -> bool:
+        """Whether calls within this one were refused, while it may have gone on."""
+        context = self.context
+        return context is not None and context.journal is not None and bool(context.journal.entries)
 
     @property
     def streams_in(self) -> bool:
@@ -66,6 +76,7 @@ class Dispatcher:
         settings: Settings,
         clock: Clock,
         ids: Ids,
+        recorder: Recorder,
     ) -> None:
         self.catalogue = catalogue
         self.operations = operations
@@ -76,6 +87,7 @@ class Dispatcher:
         self.settings = settings
         self.clock = clock
         self.ids = ids
+        self.recording = Recording(recorder, authenticator, storage, clock)
 
     def open(self, http: HttpRequest, request_id: str) -> Call:
         """Find the operation from the head of a request; the body may still be on its way.
@@ -103,11 +115,11 @@ class Dispatcher:
 
     def _admit(self, tx: Transaction, call: Call, transaction: Transaction | None = None) -> Context:
         now = self.clock.now()
-        caller = self.authenticator.authenticate(tx, call.http, call.model, now, anonymous=call.operation.anonymous)
-        # What S3 is sent gzipped is kept gzipped.
-        http = caller.http if call.model.service == "s3" else unpacked(caller.http, self.settings.max_request_bytes)
-        call.request = call.model.parse(http, call.route)
-        call.model.validate(call.request)
+        try:
+            caller = self.authenticator.authenticate(tx, call.http, call.model, now, anonymous=call.operation.anonymous)
+        except AwsError:
+            call.signature_refused = True
+            raise
         facts = RequestFacts(
             now=now,
             region=caller.region,
@@ -116,13 +128,18 @@ class Dispatcher:
             user_agent=call.http.headers.get("user-agent", ""),
             signature_version=caller.signature_version,
         )
-        call.context = self._context(caller.principal, facts, call.request_id, caller.http, transaction)
+        call.context = self._context(caller.principal, facts, call.request_id, caller.http, transaction, call.operation.qualified)
+        # What S3 is sent gzipped is kept gzipped.
+        http = caller.http if call.model.service == "s3" else unpacked(caller.http, self.settings.max_request_bytes)
+        call.request = call.model.parse(http, call.route)
+        call.model.validate(call.request)
         return call.context
 
     def perform(self, call: Call) -> HttpResponse:
         """Authorise, perform and serialise an admitted READ, SLOW_READ or STREAM call, on this thread."""
         assert call.context is not None
-        return call.model.serialize(self._perform_read(call.operation, call.context, call.request), call.request_id)
+        result = self._perform_read(call.operation, call.context, call.request, call.model)
+        return call.model.serialize(result, call.request_id)
 
     def prepares(self, call: Call) -> bool:
         """Whether an admitted WRITE first has to look at bytes, which belongs on a thread of its own."""
@@ -146,17 +163,60 @@ class Dispatcher:
 
         return self.storage.submit(work)
 
+    def unrecorded(self, call: Call, error: AwsError | None) -> list[Entry]:
+        """What has to be recorded before the answer leaves: the call, when it failed with `error`, and refusals within it.
+
+        May read the database. Empty for nearly every call that succeeded, and for failures that nobody has to answer for.
+        """
+        context = call.context
+        if context is None:
+            if error is None or not call.signature_refused:
+                return []
+            entry = self.recording.unauthenticated(call.http, call.model, call.request_id, error)
+            return [] if entry is None else [entry]
+        entries = [] if context.journal is None else list(context.journal.entries)
+        if error is None:
+            # A WRITE has recorded them in its transaction.
+            return [] if call.operation.mode is Mode.WRITE else entries
+        entry = self.recording.failed(context, call.operation, call.model, call.request, error)
+        return entries if entry is None else [*entries, entry]
+
     def call(self, caller: Context, service: str, name: str, request: dict[str, Any], principal: Principal) -> Any:
         """Perform an operation for another part, as `principal`; see Context.call."""
         model = self.catalogue.operation(service, name)
         operation = self.operations.get((service, name))
         if operation is None:
             raise UnknownOperationException(f"The operation {service}:{name} is not available in Modelyard.")
+        inside = caller.transaction is not None
+        context = replace(
+            caller,
+            principal=principal,
+            http=None,
+            prepared=None,
+            journal=caller.journal if inside else Journal(),
+            owns_journal=not inside,
+            within_operation=caller.operation,
+            operation=f"{service}:{name}",
+            change=None,
+        )
+        journal = context.journal
+        try:
+            result = self._call(context, operation, request, model)
+        except AwsError as error:
+            entry = self.recording.failed(context, operation, model, request, error)
+            if entry is not None and journal is not None:
+                journal.entries.append(entry)
+            if not inside:
+                self._end(journal)
+            raise
+        if not inside and operation.mode is not Mode.WRITE:
+            self._end(journal)
+        return orjson.loads(bytes(result)) if isinstance(result, Document) else result
+
+    def _call(self, context: Context, operation: Operation, request: dict[str, Any], model: OperationModel) -> Any:
         model.validate(request)
-        context = replace(caller, principal=principal, http=None, prepared=None)
         if operation.mode is not Mode.WRITE:
-            result = self._perform_read(operation, context, request)
-            return orjson.loads(bytes(result)) if isinstance(result, Document) else result
+            return self._perform_read(operation, context, request, model)
         if context.transaction is not None:
             return self._perform_write(operation, context, request, model)
         if operation.prepare is not None and (operation.prepares is None or operation.prepares(request)):
@@ -164,8 +224,19 @@ class Dispatcher:
             context = replace(context, prepared=operation.prepare(context, request))
         return self.storage.write(lambda tx: self._perform_write(operation, context.within(tx, context.prepared), request, model))
 
+    def _end(self, journal: Journal | None) -> None:
+        """Record what a call, and those within it, were refused; returns once that is on disk."""
+        if journal is not None and journal.entries:
+            self.recording.submit(journal.entries).result()
+
     def _context(
-        self, principal: Principal, facts: RequestFacts, request_id: str, http: HttpRequest, transaction: Transaction | None
+        self,
+        principal: Principal,
+        facts: RequestFacts,
+        request_id: str,
+        http: HttpRequest,
+        transaction: Transaction | None,
+        operation: str,
     ) -> Context:
         return Context(
             principal=principal,
@@ -179,31 +250,60 @@ class Dispatcher:
             dispatcher=self,
             http=http,
             transaction=transaction,
+            journal=Journal(),
+            owns_journal=True,
+            operation=operation,
         )
 
-    def _perform_read(self, operation: Operation, context: Context, request: dict[str, Any]) -> Any:
+    def _perform_read(self, operation: Operation, context: Context, request: dict[str, Any], model: OperationModel) -> Any:
         if operation.mode is Mode.STREAM:
-            self._authorise_apart(operation, context, request)
-            return operation.perform(context.within(None), request)
+            return self._perform_stream(operation, context, request, model)
         if context.transaction is not None:
             return self._authorise_and(operation.perform, operation, context, request)
         with self.storage.read() as tx:
             return self._authorise_and(operation.perform, operation, context.within(tx), request)
 
+    def _perform_stream(self, operation: Operation, context: Context, request: dict[str, Any], model: OperationModel) -> Any:
+        permissions = self._authorise_apart(operation, context, request)
+        context = context.within(None)
+        if not operation.writes:
+            return operation.perform(context, request)
+
+        def record(tx: Transaction, result: Any) -> None:
+            self.recording.change(tx, context, model, request, permissions, result)
+
+        change = StreamedChange(self.storage, record)
+        result = operation.perform(replace(context, change=change), request)
+        change.end(result)
+        return result
+
     def _perform_write(self, operation: Operation, context: Context, request: dict[str, Any], model: OperationModel) -> Any:
-        self._authorise(operation, context, request)
+        if context.journal is not None and context.owns_journal:
+            # The writer may run the same work again.
+            context.journal.entries.clear()
+        permissions = self._authorise(operation, context, request)
         token = request.get(model.idempotency_token) if model.idempotency_token else None
         if not token:
-            return operation.perform(context, request)
-        return client_tokens.once(context, model, token, request, lambda: operation.perform(context, request))
+            result = operation.perform(context, request)
+            self.recording.change(context.tx, context, model, request, permissions, result)
+            return result
+        performed = False
 
-    def _authorise_apart(self, operation: Operation, context: Context, request: dict[str, Any]) -> None:
+        def perform() -> Any:
+            nonlocal performed
+            performed = True
+            return operation.perform(context, request)
+
+        result = client_tokens.once(context, model, token, request, perform)
+        self.recording.change(context.tx, context, model, request, permissions, result, repeated=not performed)
+        return result
+
+    def _authorise_apart(self, operation: Operation, context: Context, request: dict[str, Any]) -> list[Permission]:
         """Authorise in a snapshot of its own, for what runs outside a transaction."""
         if context.transaction is not None:
-            self._authorise(operation, context, request)
-            return
+            return self._authorise(operation, context, request)
         with self.storage.read() as tx:
-            self._authorise(operation, context.within(tx), request)
+            return self._authorise(operation, context.within(tx), request)
 
     def _authorise_and(
         self, perform: Callable[[Context, dict[str, Any]], Any], operation: Operation, context: Context, request: dict[str, Any]
@@ -211,12 +311,15 @@ class Dispatcher:
         self._authorise(operation, context, request)
         return perform(context, request)
 
-    def _authorise(self, operation: Operation, context: Context, request: dict[str, Any]) -> None:
-        """Raise AccessDeniedException unless every permission of the operation is granted."""
+    def _authorise(self, operation: Operation, context: Context, request: dict[str, Any]) -> list[Permission]:
+        """What was asked for and granted. Raises AccessDeniedException unless every permission of the operation is granted."""
+        granted = []
         for permission in operation.permissions(context, request):
             decision = decide(context.principal, permission, context.facts)
             if not decision.allowed:
-                raise AccessDeniedException(decision.message)
+                raise Refused(permission, decision)
+            granted.append(permission)
+        return granted
 
     def failure(self, http: HttpRequest, call: Call | None, error: AwsError, request_id: str) -> HttpResponse:
         """The answer to a request that failed, in the wire format of the service it was meant for."""

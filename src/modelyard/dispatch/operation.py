@@ -50,6 +50,10 @@ class Operation:
     """Whether this request needs `prepare` at all."""
     anonymous: bool = False
     """True where an unsigned request may come through to authorisation (S3 objects under a public bucket policy)."""
+    qualified: str = ""
+    """`service:Name`."""
+    writes: bool = False
+    """Whether it changes something, and so goes into the audit trail: every WRITE, and the STREAMs that say so."""
 
 
 OperationTable = Mapping[tuple[str, str], Operation]
@@ -72,6 +76,7 @@ def operations_of(service: str) -> Callable[..., Callable[[Perform], Perform]]:
         prepare: Prepare | None = None,
         prepares: Callable[[Request], bool] | None = None,
         anonymous: bool = False,
+        writes: bool = False,
     ) -> Callable[[Perform], Perform]:
         def declare(perform: Perform) -> Perform:
             key = (service, name)
@@ -86,6 +91,8 @@ def operations_of(service: str) -> Callable[..., Callable[[Perform], Perform]]:
                 prepare=prepare,
                 prepares=prepares,
                 anonymous=anonymous,
+                qualified=f"{service}:{name}",
+                writes=writes or mode is Mode.WRITE,
             )
             return perform
 

@@ -98,15 +98,13 @@ class Application:
 
     async def _answer(self, exchange: Exchange) -> HttpResponse:
         try:
-            for stage in self.stages:
-                given = stage(exchange)
-                if given is None:
-                    continue
-                response = given if isinstance(given, HttpResponse) else await given
-                if response is not None:
-                    return response
-            raise RuntimeError("no stage answered the request")
+            try:
+                return await self._performed(exchange)
+            except AwsError as error:
+                await self._record(exchange, error)
+                return self._failure(exchange, error)
         except AwsError as error:
+            # There was no room for the record: the client may try again.
             return self._failure(exchange, error)
         except StorageUnavailable as error:
             log.error("the database does not answer: %s", error, extra={"request_id": exchange.request_id})
@@ -118,7 +116,40 @@ class Application:
         except Exception:
             # A defect: the log says all of it, the client is told where to look.
             log.exception(DEFECT, extra={"request_id": exchange.request_id})
-            return self._failure(exchange, _internal_failure(exchange))
+            failure = _internal_failure(exchange)
+            await self._record_defect(exchange, failure)
+            return self._failure(exchange, failure)
+
+    async def _performed(self, exchange: Exchange) -> HttpResponse:
+        for stage in self.stages:
+            given = stage(exchange)
+            if given is None:
+                continue
+            response = given if isinstance(given, HttpResponse) else await given
+            if response is not None:
+                if exchange.call is not None and exchange.call.refused_within:
+                    await self._record(exchange, None)
+                return response
+        raise RuntimeError("no stage answered the request")
+
+    async def _record(self, exchange: Exchange, error: AwsError | None) -> None:
+        """Put what was refused or failed into the audit trail; returns once it is on disk. Raises as a write does."""
+        call = exchange.call
+        if call is None:
+            return
+        if self.embedded:
+            entries = self.dispatcher.unrecorded(call, error)
+        else:
+            entries = await self.reads.run(self.dispatcher.unrecorded, call, error)
+        if entries:
+            await settled(self.dispatcher.recording.submit(entries))
+
+    async def _record_defect(self, exchange: Exchange, error: AwsError) -> None:
+        """Record a call that met a defect, if the database is still able to."""
+        try:
+            await self._record(exchange, error)
+        except Exception:
+            log.exception("a failed call could not be recorded", extra={"request_id": exchange.request_id})
 
     def _failure(self, exchange: Exchange, error: AwsError) -> HttpResponse:
         if exchange.pipe is not None and exchange.pipe.broken:

@@ -15,6 +15,7 @@ from modelyard.blobs.interface import BlobStore
 from modelyard.clock import Clock, SystemClock
 from modelyard.dispatch.dispatcher import Dispatcher
 from modelyard.dispatch.operation import table
+from modelyard.events.trail import AuditTrail
 from modelyard.ids import Ids, RandomIds
 from modelyard.server.workers import Periodic
 from modelyard.settings import Settings, SettingsError
@@ -23,7 +24,7 @@ from modelyard.storage.interface import Storage
 
 PARTS = ("object_store", "identity", "registry")
 """The parts whose operations this server answers."""
-MIGRATED = ("access", "dispatch", *PARTS)
+MIGRATED = ("events", "access", "dispatch", *PARTS)
 """The packages that have tables, in the order their migrations run."""
 
 
@@ -38,6 +39,7 @@ class House:
     catalogue: Catalogue
     authenticator: Authenticator
     dispatcher: Dispatcher
+    trail: AuditTrail
     clock: Clock
     ids: Ids
     closers: list[Callable[[], None]] = field(default_factory=list)
@@ -74,6 +76,7 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
         blobs = open_blobs(settings)
         catalogue = Catalogue()
         authenticator = Authenticator(key_ring, clock_skew_seconds=settings.clock_skew_seconds, region=settings.region)
+        trail = AuditTrail(key_ring, clock)
         dispatcher = Dispatcher(
             catalogue=catalogue,
             operations=table(),
@@ -84,6 +87,7 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
             settings=settings,
             clock=clock,
             ids=ids,
+            recorder=trail,
         )
     except BaseException:
         storage.close()
@@ -96,6 +100,7 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
         catalogue=catalogue,
         authenticator=authenticator,
         dispatcher=dispatcher,
+        trail=trail,
         clock=clock,
         ids=ids,
         closers=[storage.close],

@@ -5,7 +5,8 @@ start together wait for each other, since a step is a work of the writer, which 
 
 One text serves both databases. Statements end with `;` at the end of a line. Macros: `{identity}` is the type of a
 primary key that counts up and never reuses a number, `{blob}` bytes, `{text}` text that is compared byte by byte, `{clustered}`
-after a table's columns keeps its rows in the order of the primary key where the database can.
+after a table's columns keeps its rows in the order of the primary key where the database can. A statement that begins with
+`{sqlite}` or `{postgresql}` is for that database alone: triggers have no words that both understand.
 """
 
 import hashlib
@@ -45,6 +46,7 @@ _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 _STATEMENT_END = re.compile(r";[ \t]*$", re.MULTILINE)
 _COMMENT_LINE = re.compile(r"^[ \t]*--.*$", re.MULTILINE)
 _MACRO = re.compile(r"\{([a-z_]+)\}")
+_DIALECT = re.compile(r"\{(sqlite|postgresql)\}\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +138,13 @@ def statements(text: str, dialect: str) -> Iterable[str]:
         except KeyError:
             raise MigrationError(f"A migration uses the macro {match[0]}, which there is not.") from None
 
-    plain = _MACRO.sub(macro, _COMMENT_LINE.sub("", text))
-    return [statement.strip() for statement in _STATEMENT_END.split(plain) if statement.strip()]
+    found = []
+    for written in _STATEMENT_END.split(_COMMENT_LINE.sub("", text)):
+        statement = written.strip()
+        meant = _DIALECT.match(statement)
+        if statement and (meant is None or meant[1] == dialect):
+            found.append(_MACRO.sub(macro, statement if meant is None else statement[meant.end() :]))
+    return found
 
 
 def short(package: str) -> str:

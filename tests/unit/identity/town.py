@@ -22,6 +22,7 @@ from modelyard.blobs import open_blobs
 from modelyard.clock import SystemClock
 from modelyard.dispatch.dispatcher import Dispatcher
 from modelyard.dispatch.operation import Mode, table
+from modelyard.events.trail import AuditTrail
 from modelyard.ids import RandomIds
 from modelyard.settings import Settings
 from modelyard.storage import migrate, open_storage
@@ -36,7 +37,7 @@ class Town:
     def __init__(self, data: Path, database: str = "") -> None:
         self.key_ring = KeyRing.create(data)
         self.storage = open_storage(database or data / "modelyard.db")
-        migrate(self.storage, ["access", "dispatch"])
+        migrate(self.storage, ["events", "access", "dispatch"])
         self.clock = SystemClock()
         self.ids = RandomIds()
         settings = Settings(data=data)
@@ -50,6 +51,7 @@ class Town:
             settings=settings,
             clock=self.clock,
             ids=self.ids,
+            recorder=AuditTrail(self.key_ring, self.clock),
         )
         self.administrators = {account: self._account(account) for account in (ACCOUNT, OTHER_ACCOUNT)}
         self.admin = self.client("iam")

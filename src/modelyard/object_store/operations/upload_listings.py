@@ -24,7 +24,7 @@ MOST_PARTS_LISTED = 1000
 _may_list_parts = on_object("s3:ListMultipartUploadParts")
 
 
-@operation("UploadPartCopy", mode=Mode.STREAM, permissions=copying)
+@operation("UploadPartCopy", mode=Mode.STREAM, permissions=copying, writes=True)
 def upload_part_copy(context: Context, request: Request) -> dict[str, Any]:
     """Take a part from an object that is here, or from a range of one."""
     with context.read() as tx:

@@ -82,7 +82,7 @@ def _checksum(request: Request) -> tuple[str, str]:
     return algorithm, checksum_type or types[0]
 
 
-@operation("UploadPart", mode=Mode.STREAM, permissions=_may_write)
+@operation("UploadPart", mode=Mode.STREAM, permissions=_may_write, writes=True)
 def upload_part(context: Context, request: Request) -> dict[str, Any]:
     """Take in a part, in place of one with the same number."""
     if "SSECustomerAlgorithm" in request:

@@ -14,7 +14,7 @@ from modelyard.storage.interface import Transaction
 operation = operations_of("s3")
 
 
-@operation("PutObject", mode=Mode.STREAM, permissions=writing, anonymous=True)
+@operation("PutObject", mode=Mode.STREAM, permissions=writing, anonymous=True, writes=True)
 def put_object(context: Context, request: Request) -> dict[str, Any]:
     """Take in an object. Its bytes and its row are on disk before the answer leaves."""
     wanted.refuse_unavailable(request)

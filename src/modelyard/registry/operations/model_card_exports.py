@@ -25,7 +25,7 @@ LONGEST_REASON = 1024
 _SORTS = {"Name": "name", "CreationTime": "created", "Status": "status"}
 
 
-@operation("CreateModelCardExportJob", mode=Mode.STREAM, permissions=on_card("CreateModelCardExportJob"))
+@operation("CreateModelCardExportJob", mode=Mode.STREAM, permissions=on_card("CreateModelCardExportJob"), writes=True)
 def create_model_card_export_job(context: Context, request: Request) -> Request:
     """Render a card and write it to the bucket that the request names."""
     # Imported when needed: it brings libraries for fonts and pictures that no other operation wants in memory.
