@@ -11,7 +11,7 @@ from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
 from modelyard.dispatch.resources import finds
 from modelyard.dispatch.tags import forget_tags, from_list, put_tags
-from modelyard.registry import group, pages, search_store, store
+from modelyard.registry import events, group, pages, search_store, store
 from modelyard.registry.group import Group, GroupName
 from modelyard.registry.permissions import created_by, creation, group_at, group_resource, on_all, on_group
 
@@ -46,6 +46,7 @@ def create_model_package_group(context: Context, request: dict[str, Any]) -> dic
     search_store.index(
         context.tx, KIND, at.account, at.region, at.folded, document, tags, created=context.now, modified=context.now
     )
+    events.group_changed(context.tx, at, "Created", context.now, Tags=tags)
     return {"ModelPackageGroupArn": at.arn}
 
 
@@ -64,6 +65,7 @@ def delete_model_package_group(context: Context, request: dict[str, Any]) -> dic
     store.delete_group(context.tx, found.id)
     forget_tags(context.tx, found.arn)
     search_store.forget(context.tx, KIND, found.at.account, found.at.region, found.at.folded)
+    events.group_changed(context.tx, found.at, "Deleted", context.now)
     return {}
 
 

@@ -12,7 +12,7 @@ from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Permissions, operations_of
 from modelyard.dispatch.resources import finds
 from modelyard.dispatch.tags import TagsOnDemand, forget_tags, from_list, put_tags, tags_of
-from modelyard.registry import model_card, model_card_content, pages, search, search_store
+from modelyard.registry import events, model_card, model_card_content, pages, search, search_store
 from modelyard.registry import model_card_store as store
 from modelyard.registry.model_card import Card, CardName, NotACard, card_name
 from modelyard.registry.model_card_content import ContentError
@@ -89,6 +89,7 @@ def create_model_card(context: Context, request: Request) -> Request:
     store.add_card(context.tx, at, document)
     put_tags(context.tx, at.arn, tags)
     _index(context, at, document, tags)
+    events.card_changed(context.tx, at, document, context.now)
     return {"ModelCardArn": at.arn}
 
 
@@ -118,6 +119,7 @@ def update_model_card(context: Context, request: Request) -> Request:
         document = model_card.with_status(found.document, request["ModelCardStatus"], created_by(context), context.now)
         store.update_version(context.tx, found.id, document)
     _index(context, found.at, document, tags_of(context.tx, found.at.arn))
+    events.card_changed(context.tx, found.at, document, context.now)
     return {"ModelCardArn": found.at.arn}
 
 
@@ -128,6 +130,7 @@ def delete_model_card(context: Context, request: Request) -> Request:
     store.delete_card(context.tx, found.id)
     forget_tags(context.tx, found.at.arn)
     search_store.forget(context.tx, KIND, found.at.account, found.at.region, found.at.name)
+    events.card_changed(context.tx, found.at, found.document, context.now, "Deleting")
     return {}
 
 

@@ -14,7 +14,7 @@ from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
 from modelyard.dispatch.resources import finds
 from modelyard.dispatch.tags import forget_tags, from_list, put_tags, tags_of
-from modelyard.registry import metrics, model_package, search_store, store
+from modelyard.registry import events, metrics, model_package, search_store, store
 from modelyard.registry.group import Group
 from modelyard.registry.model_package import Package, PackageName, RuleBroken
 from modelyard.registry.names import NotAName, package_name
@@ -103,6 +103,7 @@ def _keep(context: Context, request: Request, at: PackageName, group: Group | No
     if tags:
         put_tags(context.tx, at.arn, tags)
     _index(context, at, document, figures, tags, created)
+    events.package_changed(context.tx, at, document, context.now)
     return at.arn
 
 
@@ -164,6 +165,7 @@ def update_model_package(context: Context, request: Request) -> Request:
         raise ValidationException(str(error)) from None
     store.update_package(context.tx, found.id, document)
     _index(context, found.at, document, dict(found.metrics), tags_of(context.tx, found.at.arn), context.now)
+    events.package_changed(context.tx, found.at, document, context.now, request)
     return {"ModelPackageArn": found.at.arn}
 
 
@@ -174,6 +176,7 @@ def delete_model_package(context: Context, request: Request) -> Request:
     store.delete_package(context.tx, found.id)
     forget_tags(context.tx, found.at.arn)
     search_store.forget(context.tx, KIND, found.at.account, found.at.region, found.at.arn)
+    events.package_deleted(context.tx, found.at, found.document, context.now)
     return {}
 
 

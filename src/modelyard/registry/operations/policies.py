@@ -5,7 +5,7 @@ from typing import Any
 from modelyard.aws.errors import ValidationException
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
-from modelyard.registry import group_policy, store
+from modelyard.registry import events, group_policy, store
 from modelyard.registry.group import Group
 from modelyard.registry.permissions import group_at, on_group
 
@@ -29,6 +29,7 @@ def put_model_package_group_policy(context: Context, request: dict[str, Any]) ->
     except group_policy.InvalidPolicy as error:
         raise ValidationException(f"Invalid policy provided: {error}") from None
     store.set_policy(context.tx, found.id, request["ResourcePolicy"])
+    events.group_changed(context.tx, found.at, "PolicyPut", context.now)
     return {"ModelPackageGroupArn": found.arn}
 
 
@@ -48,4 +49,5 @@ def delete_model_package_group_policy(context: Context, request: dict[str, Any])
     if found.policy is None:
         raise ValidationException(f"Cannot find resource policy for: {found.arn}")
     store.set_policy(context.tx, found.id, None)
+    events.group_changed(context.tx, found.at, "PolicyDeleted", context.now)
     return {}

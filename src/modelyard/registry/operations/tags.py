@@ -10,7 +10,7 @@ from modelyard.dispatch import tags
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Permissions, operations_of
 from modelyard.dispatch.resources import find
-from modelyard.registry import search_store, store
+from modelyard.registry import events, search_store, store
 from modelyard.registry.operations.groups import KIND as GROUP
 from modelyard.registry.operations.packages import reindex_tags
 from modelyard.registry.permissions import group_at, package_at, tag_conditions
@@ -83,3 +83,4 @@ def _tell_search(context: Context, arn: str) -> None:
             created=found.created,
             modified=found.created,
         )
+        events.group_changed(context.tx, found.at, "Tagged", context.now, Tags=tags.tags_of(context.tx, arn))
