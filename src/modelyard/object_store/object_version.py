@@ -67,6 +67,8 @@ class ObjectVersion:
     """The multipart upload it came from."""
     id: int = 0
     """The row; higher is newer among the versions of a key."""
+    pin: int = 0
+    """For a version that is gone and whose bytes stay: the pin that keeps them."""
 
     @property
     def is_null(self) -> bool:

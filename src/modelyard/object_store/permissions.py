@@ -12,7 +12,7 @@ from modelyard.access.permission import Permission, Resource
 from modelyard.aws.errors import AwsError
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Permissions
-from modelyard.object_store import store, store_objects, tagging
+from modelyard.object_store import store, store_objects, store_pins, tagging
 from modelyard.object_store.bucket import Bucket
 from modelyard.object_store.errors import invalid_argument, no_such_bucket, no_such_key, s3_error
 from modelyard.object_store.object_key import MOST_BYTES, byte_length
@@ -71,7 +71,7 @@ def on_object(action: str, *, of_version: str | None = None, existing_tags: bool
         bucket = bucket_of(context, request)
         check_key(request["Key"])
         asked = of_version if of_version and "VersionId" in request else action
-        found = version_at(context.tx, bucket, request["Key"], request.get("VersionId")) if existing_tags else None
+        found = kept_version_at(context.tx, bucket, request["Key"], request.get("VersionId")) if existing_tags else None
         yield object_permission(context, bucket, asked, request["Key"], request, found)
 
     return permissions
@@ -96,7 +96,7 @@ def writing(context: Context, request: Request) -> Iterable[Permission]:
 def copying(context: Context, request: Request) -> Iterable[Permission]:
     """Reading the source of a copy, and putting its target."""
     bucket, key, version_id = copy_source(context.tx, request)
-    found = version_at(context.tx, bucket, key, version_id)
+    found = kept_version_at(context.tx, bucket, key, version_id)
     action = "s3:GetObject" if version_id is None else "s3:GetObjectVersion"
     yield object_permission(context, bucket, action, key, {} if version_id is None else {"VersionId": version_id}, found)
     yield from writing(context, request)
@@ -164,6 +164,12 @@ def version_at(tx: Transaction, bucket: Bucket, key: str, version_id: str | None
     if version_id is None:
         return store_objects.newest(tx, bucket, key)
     return store_objects.version(tx, bucket, key, version_id)
+
+
+def kept_version_at(tx: Transaction, bucket: Bucket, key: str, version_id: str | None) -> ObjectVersion | None:
+    """The same for whoever only reads: a version that was removed is there as long as its bytes are pinned."""
+    found = version_at(tx, bucket, key, version_id)
+    return store_pins.version(tx, bucket, key, version_id) if found is None and version_id is not None else found
 
 
 def missing(

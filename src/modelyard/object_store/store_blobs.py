@@ -21,6 +21,7 @@ _REFERRED = (
     "EXISTS (SELECT 1 FROM object_version WHERE digest = blob.digest)"
     " OR EXISTS (SELECT 1 FROM object_part WHERE digest = blob.digest)"
     " OR EXISTS (SELECT 1 FROM multipart_part WHERE digest = blob.digest)"
+    " OR EXISTS (SELECT 1 FROM pinned_part WHERE digest = blob.digest)"
 )
 """Who refers to a blob: whatever must keep bytes readable is asked here."""
 

@@ -5,13 +5,13 @@ from typing import Any
 
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Request, operations_of
-from modelyard.object_store import checksum, etag, preconditions, store_objects, wanted
+from modelyard.object_store import checksum, etag, preconditions, store_objects, store_pins, wanted
 from modelyard.object_store.bucket import Bucket, Versioning
 from modelyard.object_store.checksum import Checksum
 from modelyard.object_store.errors import precondition_failed, s3_error
 from modelyard.object_store.object_version import ENCRYPTION, LARGEST_PUT, ObjectVersion
 from modelyard.object_store.operations.reads import read_bytes, readable
-from modelyard.object_store.permissions import bucket_of, copy_source, copying, version_at
+from modelyard.object_store.permissions import bucket_of, copy_source, copying, kept_version_at
 from modelyard.object_store.placing import check_write, defaults_of, new_version_id, placed
 from modelyard.object_store.preconditions import Verdict
 from modelyard.storage.interface import Transaction
@@ -32,7 +32,7 @@ class Summed:
 def source_version(context: Context, tx: Transaction, request: Request) -> tuple[Bucket, ObjectVersion, bool]:
     """The source of a copy, once its conditions hold, and whether it was named by version. Raises AwsError."""
     bucket, key, version_id = copy_source(tx, request)
-    version = version_at(tx, bucket, key, version_id)
+    version = kept_version_at(tx, bucket, key, version_id)
     if version is not None and version.delete_marker and version_id is not None:
         raise s3_error(
             "InvalidRequest", "The source of a copy request may not specifically refer to a delete marker by version id."
@@ -53,7 +53,7 @@ def _sum(context: Context, request: Request) -> Summed:
     """Work out a checksum that the source does not have."""
     with context.read() as tx:
         _, source, _ = source_version(context, tx, request)
-        parts = store_objects.parts(tx, source) if source.part_count else []
+        parts = store_pins.parts_of(tx, source)
     algorithm = request["ChecksumAlgorithm"]
     if source.checksum is not None and source.checksum.algorithm == algorithm:
         return Summed(source.id, source.checksum)
@@ -80,7 +80,7 @@ def copy_object(context: Context, request: Request) -> dict[str, Any]:
     if isinstance(summed, Summed) and summed.row != source.id:
         raise s3_error("PreconditionFailed", "The source of the copy was replaced while it was read. Please try again.")
     copy = _copy(context, bucket, source, request, summed.checksum if isinstance(summed, Summed) else source.checksum)
-    parts = store_objects.parts(context.tx, source) if source.part_count else []
+    parts = store_pins.parts_of(context.tx, source)
     store_objects.add(context.tx, bucket, copy, parts)
     answer = placed(bucket, copy)
     result = {"ETag": etag.quoted(copy.etag), "LastModified": copy.modified}

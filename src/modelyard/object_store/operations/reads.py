@@ -9,12 +9,12 @@ from typing import Any
 from modelyard.blobs.interface import BlobStore
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Request, operations_of
-from modelyard.object_store import byte_range, etag, preconditions, store_objects
+from modelyard.object_store import byte_range, etag, preconditions, store_pins
 from modelyard.object_store.bucket import Bucket, Versioning
 from modelyard.object_store.byte_range import ByteRange
 from modelyard.object_store.errors import not_modified, precondition_failed, s3_error
 from modelyard.object_store.object_version import DEFAULT_CONTENT_TYPE, STANDARD, ObjectVersion, Part
-from modelyard.object_store.permissions import bucket_at, missing, on_object, version_at
+from modelyard.object_store.permissions import bucket_at, kept_version_at, missing, on_object
 from modelyard.object_store.preconditions import Verdict
 from modelyard.storage.interface import Transaction
 
@@ -118,9 +118,9 @@ def _find(tx: Transaction, context: Context, request: Request) -> Found:
     """The object that a read asks for, once its conditions hold. Raises AwsError."""
     bucket = bucket_at(tx, request["Bucket"], request.get("ExpectedBucketOwner"))
     key, version_id = request["Key"], request.get("VersionId")
-    version = readable(context, bucket, version_at(tx, bucket, key, version_id), key, version_id)
+    version = readable(context, bucket, kept_version_at(tx, bucket, key, version_id), key, version_id)
     _check_conditions(bucket, version, request)
-    parts = store_objects.parts(tx, version) if version.part_count else []
+    parts = store_pins.parts_of(tx, version)
     return Found(bucket, version, parts, _wanted(version, parts, request))
 
 

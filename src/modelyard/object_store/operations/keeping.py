@@ -1,0 +1,121 @@
+"""The bytes that other parts rely on: looked up as their caller, and pinned."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from modelyard.access.evaluation import decide
+from modelyard.access.permission import Permission
+from modelyard.dispatch.artifacts import FoundObject, NotLookedUp, Stretch, keeps_artifacts
+from modelyard.dispatch.context import Context
+from modelyard.object_store import store, store_objects, store_pins
+from modelyard.object_store.bucket import Bucket, Versioning
+from modelyard.object_store.listing import Start
+from modelyard.object_store.object_key import MOST_BYTES, byte_length
+from modelyard.object_store.object_version import ObjectVersion, Part
+from modelyard.object_store.operations.reads import read_bytes
+from modelyard.object_store.permissions import bucket_permission, object_permission
+from modelyard.storage.interface import Transaction
+
+PAGE = 1000
+"""Keys that one statement reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """What a found object is kept as."""
+
+    bucket: Bucket
+    version: ObjectVersion
+    parts: list[Part]
+
+
+class ObjectKeeper:
+    """Finds and pins objects of the object store (`dispatch.artifacts.Keeper`)."""
+
+    def find(self, context: Context, tx: Transaction, bucket: str, key: str) -> FoundObject:
+        """The newest version of an object, if the caller may read it. Raises NotLookedUp."""
+        return self._found(context, tx, self._bucket(tx, bucket), key)
+
+    def find_below(self, context: Context, tx: Transaction, bucket: str, prefix: str, most: int) -> Sequence[FoundObject]:
+        """The objects below a prefix, at most `most`, if the caller may list and read them. Raises NotLookedUp."""
+        place = self._bucket(tx, bucket)
+        listing = bucket_permission(context.within(tx), place, "s3:ListBucket", {"Prefix": prefix})
+        if not _allowed(context, listing):
+            raise NotLookedUp(f"The caller may not list s3://{bucket}/{prefix}.")
+        return [self._found(context, tx, place, key) for key in _keys_below(tx, place, prefix, most)]
+
+    def read_found(self, context: Context, found: FoundObject) -> Iterator[bytes]:
+        """The bytes of what was found. Raises NotLookedUp when they are gone by now."""
+        origin = found.origin
+        assert isinstance(origin, _Origin)
+        try:
+            yield from read_bytes(context.blobs, origin.version, origin.parts, 0, found.size)
+        except FileNotFoundError:
+            raise NotLookedUp(f"s3://{found.bucket}/{found.key} was replaced while it was read.") from None
+
+    def pin(self, tx: Transaction, holder: str, found: FoundObject) -> int:
+        """Keep the bytes of what was found for `holder` from now on. Raises NotLookedUp when they are gone by now."""
+        origin = found.origin
+        assert isinstance(origin, _Origin)
+        try:
+            return store_pins.pin(tx, holder, origin.bucket, origin.version, origin.parts)
+        except store_pins.BytesGone:
+            raise NotLookedUp(f"s3://{found.bucket}/{found.key} was removed while it was registered.") from None
+
+    def unpin(self, tx: Transaction, holder: str, now: float, *, but: frozenset[int] = frozenset()) -> None:
+        """Let go of everything that `holder` keeps, but for those pins."""
+        store_pins.unpin(tx, holder, now, but)
+
+    def read_pinned(self, context: Context, tx: Transaction, pin: int) -> Iterator[bytes]:
+        """The bytes of a pin. Raises FileNotFoundError when there is no such pin, or its bytes were damaged or taken away."""
+        version = store_pins.pinned_version(tx, pin)
+        if version is None:
+            raise FileNotFoundError(f"pin {pin}")
+        return read_bytes(context.blobs, version, store_pins.parts_of(tx, version), 0, version.size)
+
+    def _bucket(self, tx: Transaction, name: str) -> Bucket:
+        bucket = store.bucket(tx, name)
+        if bucket is None:
+            raise NotLookedUp(f"There is no bucket {name} here.")
+        return bucket
+
+    def _found(self, context: Context, tx: Transaction, bucket: Bucket, key: str) -> FoundObject:
+        address = f"s3://{bucket.name}/{key}"
+        version = store_objects.newest(tx, bucket, key) if byte_length(key) <= MOST_BYTES else None
+        if not _allowed(context, object_permission(context, bucket, "s3:GetObject", key, {}, version)):
+            raise NotLookedUp(f"The caller may not read {address}.")
+        if version is None or version.delete_marker:
+            raise NotLookedUp(f"There is no object {address}.")
+        parts = store_objects.parts(tx, version) if version.part_count else []
+        if version.part_count:
+            stretches = tuple(Stretch(part.size, part.digest) for part in parts)
+        else:
+            stretches = (Stretch(version.size, version.digest or ""),)
+        shown = None if bucket.versioning is Versioning.NEVER else version.version_id
+        return FoundObject(bucket.name, key, shown, version.size, version.etag, stretches, _Origin(bucket, version, parts))
+
+
+def _allowed(context: Context, permission: Permission) -> bool:
+    return decide(context.principal, permission, context.facts).allowed
+
+
+def _keys_below(tx: Transaction, bucket: Bucket, prefix: str, most: int) -> list[str]:
+    """The keys that begin with the prefix, without those that only mark folders. Raises NotLookedUp for too many or none."""
+    keys: list[str] = []
+    start = Start(prefix, inclusive=True)
+    while True:
+        page = store_objects.current(tx, bucket, start, PAGE)
+        keys += [
+            listed.key for listed in page if listed.key.startswith(prefix) and not (listed.key[-1] == "/" and not listed.size)
+        ]
+        if len(keys) > most:
+            raise NotLookedUp(f"There are more than {most} objects below s3://{bucket.name}/{prefix}.")
+        if len(page) < PAGE or not page[-1].key.startswith(prefix):
+            break
+        start = Start(page[-1].key, inclusive=False)
+    if not keys:
+        raise NotLookedUp(f"There is no object below s3://{bucket.name}/{prefix}.")
+    return keys
+
+
+keeps_artifacts(ObjectKeeper())
