@@ -123,6 +123,11 @@ def installed_models() -> Path:
     return Path(specification.submodule_search_locations[0]) / "data"
 
 
+def own_models() -> Path:
+    """The directory of our own service models, for what AWS does not have."""
+    return Path(__file__).parent / "extras"
+
+
 def read_model(directory: Path, service: Service) -> ServiceModel:
     """Read the newest model of a service below `directory`, laid out as botocore's data directory."""
     return ServiceModel(service, _definition(_model_file(directory / service.name)))

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from modelyard.aws.models import own_models
 from modelyard.cli import credentials, profiles, running
 from modelyard.cli.options import DEFAULT_DATA, Account, Data, settings_of
 from modelyard.cli.output import lines
@@ -94,9 +95,18 @@ def sdk_configuration(data: Path) -> Path:
 
 
 def models_folder(data: Path) -> Path:
-    """The folder of service models that botocore reads besides its own."""
+    """The folder of service models that botocore reads besides its own: ours are copied there, as this version has them."""
     path = data / "clients" / "models"
     path.mkdir(parents=True, exist_ok=True)
+    for model in own_models().rglob("*.json"):
+        place = path / model.relative_to(own_models())
+        content = model.read_bytes()
+        if not place.exists() or place.read_bytes() != content:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            # Clients may be reading it: they find the old text or the new one, never a half.
+            part = place.with_suffix(".part")
+            part.write_bytes(content)
+            part.replace(place)
     return path
 
 

@@ -4,7 +4,7 @@ A change is recorded in its own transaction, so it is recorded exactly when it h
 transaction; it is recorded in a write of its own, durable before the answer leaves. Reads that succeed cost nothing here.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 LONGEST_AGENT = 256
 LONGEST_MESSAGE = 512
+MOST_RESOURCES = 16
+"""ARNs in one record."""
 REFUSALS = frozenset({"AccessDenied", "AccessDeniedException", "AccessDeniedFault", "UnauthorizedOperation"})
 """Codes of errors that say no to a caller who is known."""
 
@@ -44,12 +46,8 @@ class Refused(AccessDeniedException):
         self.decision = decision
 
 
-@dataclass(slots=True)
-class Entry:
-    """A record to be made: its facts, and by whom and what it is found."""
-
-    facts: dict[str, Any]
-    about: set[str]
+Entry = dict[str, Any]
+"""The facts of a record that is to be made (modelyard.events.audit_record)."""
 
 
 @dataclass(slots=True)
@@ -76,23 +74,22 @@ class Recording:
         context: "Context",
         model: OperationModel,
         request: Mapping[str, Any],
-        permissions: Iterable[Permission],
+        permissions: Sequence[Permission],
         result: Any,
         *,
         repeated: bool = False,
     ) -> None:
         """Record a change, in its transaction, and before it what was refused on the way."""
         made = of_answer(result)
-        facts, about = self._facts(context, model, request, permissions)
+        facts = self._facts(context, model, request, permissions)
         facts["outcome"] = SUCCESS
         if made:
             facts["made"] = made
-            about.update(value for value in made.values() if value.startswith("arn:"))
         if repeated:
             facts["repeated"] = True
         if context.journal is not None and context.owns_journal:
             self._append(tx, context.journal.entries)
-        self._recorder.append(tx, facts, about)
+        self._recorder.append(tx, facts)
 
     def failed(
         self, context: "Context", operation: Operation, model: OperationModel, request: Mapping[str, Any], error: AwsError
@@ -103,11 +100,11 @@ class Recording:
         if not operation.writes and error.code not in REFUSALS:
             return None
         permissions = (error.permission,) if isinstance(error, Refused) else ()
-        facts, about = self._facts(context, model, request, permissions)
+        facts = self._facts(context, model, request, permissions)
         facts |= {"outcome": error.code, "message": error.message[:LONGEST_MESSAGE], "read_only": not operation.writes}
         if isinstance(error, Refused):
             facts |= {"refused": error.permission.action, "reason": error.decision.reason.value}
-        return Entry(facts, about)
+        return facts
 
     def unauthenticated(self, http: HttpRequest, model: OperationModel, request_id: str, error: AwsError) -> Entry | None:
         """The record of a request whose signature was refused; None unless it named a key that is known.
@@ -137,7 +134,7 @@ class Recording:
         }
         if left_out:
             facts["left_out_before"] = left_out
-        return Entry(facts, {principal.account, principal.arn})
+        return facts
 
     def submit(self, entries: list[Entry]) -> "Future[None]":
         """Queue a write of records; the future is done once they are on disk."""
@@ -145,29 +142,25 @@ class Recording:
 
     def _append(self, tx: Transaction, entries: Iterable[Entry]) -> None:
         for entry in entries:
-            self._recorder.append(tx, entry.facts, entry.about)
+            self._recorder.append(tx, entry)
 
     def _facts(
-        self, context: "Context", model: OperationModel, request: Mapping[str, Any], permissions: Iterable[Permission]
-    ) -> tuple[dict[str, Any], set[str]]:
+        self, context: "Context", model: OperationModel, request: Mapping[str, Any], permissions: Sequence[Permission]
+    ) -> Entry:
         principal, facts = context.principal, context.facts
-        about = {principal.account, principal.arn}
-        resources: list[str] = []
-        for permission in permissions:
-            arn = permission.resource.arn
-            if arn not in resources:
-                resources.append(arn)
-                about.add(arn)
-                about.add(permission.resource.account)
         record = _caller(principal, facts.region, context.request_id, facts.source_ip, facts.user_agent)
+        resources = list(dict.fromkeys([permission.resource.arn for permission in permissions]))
+        owners = {permission.resource.account for permission in permissions} - {principal.account}
         record["service"] = model.service
         record["operation"] = model.name
         record["parameters"] = self._redaction.of(model, request)
-        record["resources"] = resources
+        record["resources"] = resources[:MOST_RESOURCES]
         record["read_only"] = False
+        if owners:
+            record["owners"] = sorted(owners)
         if context.within_operation:
             record["within"] = context.within_operation
-        return record, about
+        return record
 
 
 def _caller(principal: Principal, region: str, request_id: str, source: str, agent: str) -> dict[str, Any]:

@@ -3,6 +3,13 @@
 A record is a JSON object with its members in the order of their names, no white space, in UTF-8. It holds its number in the
 chain (`sequence`, from 1, without a gap) and the hash of the record before it (`previous`). The hash of a record is the SHA-256
 of exactly these bytes, so a line of an export is checked with any tool that can hash a line.
+
+Its other members: `time` (when it was recorded, in epoch seconds), `request`, `account`, `region`, `principal`, `principal_id`,
+`source`, `agent`, `service`, `operation`, `parameters`, `resources` (ARNs that were asked for), `outcome` (`Success` or an
+error's code), `read_only`; and where they apply `owners` (other accounts whose resources were asked for), `made` (identifiers out of the
+answer), `message`, `refused` (the action that was not allowed) and `reason`, `within` (the operation that made the call),
+`repeated` (a ClientToken seen before: nothing was done again), `authenticated` (false: the signature was refused), `access_key`,
+`left_out` (parameters that were too large), `left_out_before` (refused signatures that were not recorded one by one).
 """
 
 import hashlib
@@ -30,7 +37,7 @@ def canonical(record: Mapping[str, Any]) -> bytes:
     if len(content) <= MOST_BYTES:
         return content
     parameters = _shortened(record.get("parameters", {}))
-    shorter = {**record, "parameters": parameters, "resources": record.get("resources", [])[:LONGEST_LIST]}
+    shorter = {**record, "parameters": parameters}
     while len(content := _bytes(shorter)) > MOST_BYTES and parameters:
         largest = max(parameters, key=lambda name: len(_bytes(parameters[name])))
         parameters.pop(largest)
@@ -41,6 +48,13 @@ def canonical(record: Mapping[str, Any]) -> bytes:
 def digest(document: bytes) -> bytes:
     """The hash of a record."""
     return hashlib.sha256(document).digest()
+
+
+def subjects_of(record: Mapping[str, Any]) -> set[int]:
+    """What a record is found by: accounts, the principal, resources."""
+    names = [record["account"], record["principal"], *record["resources"], *record.get("owners", ())]
+    names += [value for value in record.get("made", {}).values() if value.startswith("arn:")]
+    return {subject_key(name) for name in names}
 
 
 @lru_cache(maxsize=4096)

@@ -1,6 +1,6 @@
 """The SQL of the audit trail. Nothing here changes or removes a row."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from modelyard.events.checkpoint import Checkpoint
@@ -75,10 +75,13 @@ def mentioning(tx: Transaction, subject: int, before: int, not_before: int, limi
     return [(row[0], row[1]) for row in rows]
 
 
-def mentions(tx: Transaction, sequences: Sequence[int]) -> dict[int, int]:
-    """How many subjects are noted for each of these records."""
-    names = ", ".join(str(int(sequence)) for sequence in sequences) or "0"
-    return dict(tx.all(f"SELECT sequence, count(*) FROM audit_mention WHERE sequence IN ({names}) GROUP BY sequence"))
+def mentions(tx: Transaction, subject: int, first: int, last: int) -> set[int]:
+    """The records of a stretch of the chain that are noted to speak of a subject."""
+    rows = tx.all(
+        "SELECT sequence FROM audit_mention WHERE subject = :subject AND sequence >= :first AND sequence <= :last",
+        {"subject": subject, "first": first, "last": last},
+    )
+    return {row[0] for row in rows}
 
 
 def first_at(tx: Transaction, time: float) -> int:

@@ -5,12 +5,12 @@ lock that writers take), so its numbers have no gap and every record knows the o
 """
 
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from modelyard.clock import Clock
 from modelyard.events import store_audit
-from modelyard.events.audit_record import GENESIS, canonical, digest, subject_key
+from modelyard.events.audit_record import GENESIS, canonical, digest, subjects_of
 from modelyard.events.checkpoint import Checkpoint, Keys, PublicKey, SigningKey
 from modelyard.events.store_audit import Kept
 from modelyard.storage.interface import Transaction
@@ -23,8 +23,8 @@ CHECKPOINT_EVERY: Final = 1000
 class Recorder(Protocol):
     """Takes down what calls did."""
 
-    def append(self, tx: Transaction, facts: Mapping[str, Any], about: Iterable[str]) -> None:
-        """Record `facts` in this transaction. `about` are the accounts, principals and resources it is found by."""
+    def append(self, tx: Transaction, facts: Mapping[str, Any]) -> None:
+        """Record `facts` in this transaction; see audit_record for what they are."""
         ...
 
 
@@ -41,16 +41,15 @@ class AuditTrail:
         """What checkpoints are checked with."""
         return self._signing_key.public
 
-    def append(self, tx: Transaction, facts: Mapping[str, Any], about: Iterable[str]) -> None:
-        """Record `facts` in this transaction; see Recorder."""
+    def append(self, tx: Transaction, facts: Mapping[str, Any]) -> None:
+        """Record `facts` in this transaction."""
         head = store_audit.head(tx)
         sequence, time, previous = (1, 0.0, GENESIS) if head is None else (head[0] + 1, head[1], head[2].hex())
         # Along the chain time never goes back, even when the clock is set back.
         time = max(time, self._clock.now())
         document = canonical({**facts, "sequence": sequence, "previous": previous, "time": time})
         hashed = digest(document)
-        subjects = {subject_key(name) for name in about}
-        store_audit.add(tx, Kept(sequence, time, hashed, self.seal(hashed), document.decode()), subjects)
+        store_audit.add(tx, Kept(sequence, time, hashed, self.seal(hashed), document.decode()), subjects_of(facts))
         if sequence % CHECKPOINT_EVERY == 0:
             store_audit.add_checkpoint(tx, sequence, self._signing_key.checkpoint(sequence, hashed, time))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from modelyard.access.authentication import Authenticator
 from modelyard.access.keyring import KeyRing
 from modelyard.aws.catalogue import Catalogue
+from modelyard.aws.models import own_models
 from modelyard.aws.pagination import Tokens
 from modelyard.blobs import open_blobs
 from modelyard.blobs.interface import BlobStore
@@ -74,7 +75,7 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
     storage = open_database(settings)
     try:
         blobs = open_blobs(settings)
-        catalogue = Catalogue()
+        catalogue = Catalogue(own_models())
         authenticator = Authenticator(key_ring, clock_skew_seconds=settings.clock_skew_seconds, region=settings.region)
         trail = AuditTrail(key_ring, clock)
         dispatcher = Dispatcher(
