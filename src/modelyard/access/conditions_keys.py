@@ -156,7 +156,7 @@ _GLOBAL_KEYS: dict[str, ReadKey] = {
     "aws:useragent": lambda context: context.facts.user_agent,
     "aws:userid": _user_id,
     "aws:username": _user_name,
-    "aws:viaawsservice": lambda _context: "false",
+    "aws:viaawsservice": lambda context: _truth(bool(context.facts.via_service)),
     "s3:signatureversion": lambda context: context.facts.signature_version or None,
 }
 

@@ -3,18 +3,19 @@
 An explicit deny anywhere wins. Within one account an identity policy or the resource's policy has to allow; permissions
 boundary and session policies limit what identity policies grant, and what the resource's policy grants to a role, but not
 what it grants to the user or session itself. Across accounts both sides have to allow. Nothing is allowed by default, except
-to the root user of the account that owns the resource.
+to the root user of the account that owns the resource, and even to that not on a KMS key whose policy does not name it. Where
+policies do not allow, a grant on a KMS key may.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 
 from modelyard.access.conditions_keys import RequestContext
 from modelyard.access.permission import Permission, RequestFacts
 from modelyard.access.policy import Candidates, MatchedStatement, Policy, PolicyKind, load_policy
-from modelyard.access.policy_principals import Grade
+from modelyard.access.policy_principals import Grade, Principals, principals_of
 from modelyard.access.principal import Principal, PrincipalKind
 
 
@@ -25,6 +26,7 @@ class Reason(StrEnum):
     IDENTITY_ALLOW = "an identity-based policy allows it"
     RESOURCE_ALLOW = "a resource-based policy allows it"
     BOTH_ALLOW = "an identity-based and a resource-based policy allow it"
+    GRANT_ALLOW = "a grant allows it"
     IDENTITY_DENY = "an explicit deny in an identity-based policy"
     RESOURCE_DENY = "an explicit deny in a resource-based policy"
     TRUST_DENY = "an explicit deny in the role trust policy"
@@ -52,6 +54,8 @@ class Decision:
     """The statements that decided: those that allowed, or the one that denied."""
     message: str = ""
     """What the caller is told when the answer is no, in AWS's words."""
+    grant: str = ""
+    """The id of the grant that allowed."""
 
 
 TRUST_ACTIONS = frozenset(
@@ -90,12 +94,21 @@ def decide(principal: Principal, permission: Permission, facts: RequestFacts) ->
         denial = _explicit_deny(context, action, identity, resource, trust=trust)
         if denial is not None:
             return denial
-    if owner_root:
+    if owner_root and not _resource_must_allow(context, action):
         return Decision(True, Reason.ROOT)
+    decision = _by_policies(context, action, identity, resource, trust=trust)
+    if decision.allowed or permission.resource.grants is None:
+        return decision
+    return _by_grants(context, action, identity) or decision
+
+
+def _by_policies(context: RequestContext, action: str, identity: Candidates, resource: Candidates, *, trust: bool) -> Decision:
+    """What policies say, once none of them denies."""
+    principal = context.principal
     grade, granted = _resource_grant(context, resource)
     if principal.kind in (PrincipalKind.ANONYMOUS, PrincipalKind.SERVICE):
         return _by_resource_alone(context, granted, trust=trust)
-    if principal.account == permission.resource.account:
+    if principal.account == context.permission.resource.account:
         return _within_account(context, action, identity, grade, granted, trust=trust)
     return _across_accounts(context, action, identity, granted, trust=trust)
 
@@ -144,6 +157,31 @@ def _by_identity(context: RequestContext, action: str, identity: Candidates, gra
     if granted is None:
         return Decision(True, Reason.IDENTITY_ALLOW, (allowing,))
     return Decision(True, Reason.BOTH_ALLOW, (allowing, granted))
+
+
+def _by_grants(context: RequestContext, action: str, identity: Candidates) -> Decision | None:
+    """What the grants on the resource say: None when none of them is the caller's.
+
+    A grant to a user, role or session is enough by itself, also across accounts; one to an account leaves it to the identity
+    policies of that account.
+    """
+    best, granted = Grade.NONE, ""
+    for grant in context.permission.resource.grants() if context.permission.resource.grants else ():
+        grade = _grantee(grant.principal).grade(context.principal)
+        if grade > best:
+            best, granted = grade, grant.id
+    if best is Grade.NONE:
+        return None
+    if best is Grade.ACCOUNT:
+        decision = _by_identity(context, action, identity, None)
+        return replace(decision, reason=Reason.GRANT_ALLOW, grant=granted) if decision.allowed else decision
+    limit = _limit(context, action) if best is Grade.ROLE else None
+    return limit or Decision(True, Reason.GRANT_ALLOW, grant=granted)
+
+
+@lru_cache(maxsize=1024)
+def _grantee(principal: tuple[str, str]) -> Principals:
+    return principals_of((principal,))
 
 
 def _limit(context: RequestContext, action: str) -> Decision | None:

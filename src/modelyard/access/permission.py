@@ -1,7 +1,16 @@
 """What is asked for: an action on a resource, and the facts a condition may look at."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What KMS has beside policies: it lets one principal do what is asked for, where no policy allows it."""
+
+    id: str
+    principal: tuple[str, str]
+    """Kind and name, as a policy's Principal element has them: `("AWS", "arn:aws:iam::ACCOUNT:role/NAME")`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +24,8 @@ class Resource:
     """`aws:ResourceTag/<key>`."""
     policy: str | None = None
     """The resource's own policy, the JSON text as it is stored."""
+    grants: Callable[[], Iterable[Grant]] | None = None
+    """Finds the grants on it that cover what is asked for; called only when no policy allows that."""
 
 
 ConditionValues = Mapping[str, str | tuple[str, ...]]
@@ -42,3 +53,5 @@ class RequestFacts:
     secure_transport: bool
     user_agent: str = ""
     signature_version: str = "AWS4-HMAC-SHA256"
+    via_service: str = ""
+    """The service that makes this call on the caller's behalf: `s3.us-east-1.amazonaws.com`."""

@@ -190,6 +190,18 @@ KEY_POLICIES: list[Row] = [
         on(allow("kms:Decrypt", Principal=aws(ROOT)), action="kms:Decrypt", arn=KEY, owner=THERE),
         Reason.BOTH_ALLOW,
     ),
+    (
+        "The root user of an account has no right to a key whose policy does not name it",
+        root(HERE),
+        on(allow("kms:*", Principal=aws(ANN)), action="kms:Decrypt", arn=KEY),
+        Reason.NO_RESOURCE_ALLOW,
+    ),
+    (
+        "The root user that the key policy names",
+        root(HERE),
+        on(allow("kms:*", Principal=aws(ROOT)), action="kms:Decrypt", arn=KEY),
+        RESOURCE_ALLOW,
+    ),
     ("Making a key has no key policy yet", user(allow()), asks("kms:CreateKey", "*"), IDENTITY_ALLOW),
 ]
 
