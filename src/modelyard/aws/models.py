@@ -17,6 +17,9 @@ from modelyard.aws.services import SPOKEN, Service
 
 Json = Mapping[str, Any]
 
+_OPEN = {"sqs": ("QueueAttributeName", "MessageSystemAttributeName", "MessageSystemAttributeNameForSends")}
+"""Enumerations that do not say all: SQS takes names of either kind where it asks for one, and refuses others in words of its own."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
@@ -65,6 +68,8 @@ class ServiceModel:
         self.metadata: Json = definition["metadata"]
         self._operations: Json = definition["operations"]
         self._shapes: Json = definition["shapes"]
+        for name in _OPEN.get(service.name, ()):
+            self._shapes[name].pop("enum", None)
 
     @property
     def operations(self) -> Json:

@@ -37,7 +37,7 @@ class Validators:
         if shape is None:
             return _accept
         check = self._structure(shape)
-        error = _s3_errors(self._model, shape) if self._model.service.name == "s3" else _validation_exception
+        error = self._errors(shape)
 
         def validate(request: Mapping[str, Any]) -> None:
             violations = Violations()
@@ -49,6 +49,15 @@ class Validators:
                 raise error(violations)
 
         return validate
+
+    def _errors(self, shape: Shape) -> Callable[[Violations], AwsError]:
+        match self._model.service.name:
+            case "s3":
+                return _s3_errors(self._model, shape)
+            case "sqs":
+                return _sqs_error
+            case _:
+                return _validation_exception
 
     def _check(self, shape: Shape) -> Check | None:
         """The check of a value of this shape; None where nothing can be wrong with it."""
@@ -192,6 +201,12 @@ def _s3_errors(model: ServiceModel, shape: Shape) -> Callable[[Violations], AwsE
         return AwsError(violations.message(), code="InvalidArgument")
 
     return error
+
+
+def _sqs_error(violations: Violations) -> AwsError:
+    """SQS has no ValidationException; all that is left in its model (models.py) to ask for is that parameters are there."""
+    name = violations.first.rpartition(".")[2]
+    return AwsError(f"The request must contain the parameter {name[:1].upper()}{name[1:]}.", code="MissingParameter")
 
 
 def _lower_camel(name: str) -> str:

@@ -14,6 +14,8 @@ class Violations:
         self._sentences: list[str] = []
         self.members: set[str] = set()
         """The members of the request, as shown, in which something is wrong."""
+        self.first = ""
+        """Where the first thing is wrong."""
         self._count = 0
 
     def __bool__(self) -> bool:
@@ -21,6 +23,7 @@ class Violations:
 
     def add(self, path: str, value: Any, constraint: str, *, sensitive: bool = False) -> None:
         """Note that the value at `path` breaks a constraint, `Member must …`; a secret is not repeated."""
+        self.first = self.first or path
         self._count += 1
         self.members.add(path.partition(".")[0])
         if self._count <= MOST_REPORTED:

@@ -18,7 +18,7 @@ import typer.main
 
 from modelyard import settings
 from modelyard.cli.main import app
-from modelyard.dispatch.operation import Operation, table
+from modelyard.dispatch.operation import Mode, Operation, table
 from modelyard.server.composition import import_parts
 
 SERVICES = {
@@ -60,7 +60,7 @@ def operations_page() -> str:
 def _operation_row(operation: Operation) -> str:
     said = inspect.getdoc(operation.perform) or ""
     first = " ".join(said.split("\n\n")[0].split()).replace("|", "\\|")
-    writes = "yes" if operation.writes else ""
+    writes = "yes" if operation.writes or operation.mode is Mode.WRITE else ""
     return f"| `{operation.name}` | {first} | {writes} |\n"
 
 

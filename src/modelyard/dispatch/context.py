@@ -1,6 +1,6 @@
 """What an operation is given besides its request: who, where, when, and the transaction."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -83,6 +83,15 @@ class Context:
     def within(self, transaction: Transaction | None, prepared: object = None) -> "Context":
         """The same call inside `transaction`."""
         return replace(self, transaction=transaction, prepared=prepared)
+
+    def tell(self, topic: Hashable, times: int = 1) -> None:
+        """Wake those who wait for this topic, once what was written is on disk (dispatch/waiting.py)."""
+        signals = self.dispatcher.signals
+        self.tx.after_commit(lambda: signals.tell(topic, times))
+
+    def heard(self, topic: Hashable) -> int:
+        """What an operation notes of a topic before it looks for what it may have to wait for."""
+        return self.dispatcher.signals.heard(topic)
 
     def call(self, service: str, operation: str, request: Mapping[str, Any], *, principal: Principal | None = None) -> Any:
         """Reach another part as a customer would: validated and authorised as `principal` (the caller, unless given).

@@ -25,6 +25,7 @@ from modelyard.dispatch.content_encoding import unpacked
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Operation, OperationTable
 from modelyard.dispatch.recording import Entry, Journal, Recording, Refused, StreamedChange
+from modelyard.dispatch.waiting import NothingYet, Signals
 from modelyard.events.trail import Recorder
 from modelyard.ids import Ids
 from modelyard.settings import Settings
@@ -88,6 +89,7 @@ class Dispatcher:
         self.clock = clock
         self.ids = ids
         self.recording = Recording(recorder, authenticator, storage, clock)
+        self.signals = Signals()
 
     def open(self, http: HttpRequest, request_id: str) -> Call:
         """Find the operation from the head of a request; the body may still be on its way.
@@ -152,16 +154,23 @@ class Dispatcher:
         self._authorise_apart(call.operation, call.context, call.request)
         call.context = replace(call.context, prepared=call.operation.prepare(call.context, call.request))
 
-    def submit(self, call: Call) -> "Future[HttpResponse]":
+    def submit(self, call: Call) -> "Future[HttpResponse | NothingYet]":
         """Queue an admitted WRITE; the answer is there once the commit is on disk."""
         context = call.context
         assert context is not None
 
-        def work(tx: Transaction) -> HttpResponse:
+        def work(tx: Transaction) -> HttpResponse | NothingYet:
             result = self._perform_write(call.operation, context.within(tx, context.prepared), call.request, call.model)
-            return call.model.serialize(result, call.request_id)
+            return result if isinstance(result, NothingYet) else call.model.serialize(result, call.request_id)
 
         return self.storage.submit(work)
+
+    def submit_again(self, call: Call) -> "Future[HttpResponse | NothingYet]":
+        """Queue a WRITE that found nothing before, as of now."""
+        context = call.context
+        assert context is not None
+        call.context = replace(context, facts=replace(context.facts, now=self.clock.now()))
+        return self.submit(call)
 
     def unrecorded(self, call: Call, error: AwsError | None) -> list[Entry]:
         """What has to be recorded before the answer leaves: the call, when it failed with `error`, and refusals within it.
@@ -177,7 +186,7 @@ class Dispatcher:
         entries = [] if context.journal is None else list(context.journal.entries)
         if error is None:
             # A WRITE has recorded them in its transaction.
-            return [] if call.operation.mode is Mode.WRITE else entries
+            return [] if call.operation.mode is Mode.WRITE and call.operation.writes else entries
         entry = self.recording.failed(context, call.operation, call.model, call.request, error)
         return entries if entry is None else [*entries, entry]
 
@@ -211,6 +220,9 @@ class Dispatcher:
             raise
         if not inside and operation.mode is not Mode.WRITE:
             self._end(journal)
+        if isinstance(result, NothingYet):
+            # Whoever calls may hold the writer's thread: nobody waits in here.
+            return result.answer
         return orjson.loads(bytes(result)) if isinstance(result, Document) else result
 
     def _call(self, context: Context, operation: Operation, request: dict[str, Any], model: OperationModel) -> Any:
@@ -285,7 +297,8 @@ class Dispatcher:
         token = request.get(model.idempotency_token) if model.idempotency_token else None
         if not token:
             result = operation.perform(context, request)
-            self.recording.change(context.tx, context, model, request, permissions, result)
+            if operation.writes:
+                self.recording.change(context.tx, context, model, request, permissions, result)
             return result
         performed = False
 

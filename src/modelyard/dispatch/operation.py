@@ -53,7 +53,8 @@ class Operation:
     qualified: str = ""
     """`service:Name`."""
     writes: bool = False
-    """Whether it changes something, and so goes into the audit trail: every WRITE, and the STREAMs that say so."""
+    """Whether it changes something, and so goes into the audit trail: the STREAMs that say so, and every WRITE but those that say
+    they do not: messages and log lines pass through by the million. What is refused is recorded of all."""
 
 
 OperationTable = Mapping[tuple[str, str], Operation]
@@ -76,7 +77,7 @@ def operations_of(service: str) -> Callable[..., Callable[[Perform], Perform]]:
         prepare: Prepare | None = None,
         prepares: Callable[[Request], bool] | None = None,
         anonymous: bool = False,
-        writes: bool = False,
+        writes: bool | None = None,
     ) -> Callable[[Perform], Perform]:
         def declare(perform: Perform) -> Perform:
             key = (service, name)
@@ -92,7 +93,7 @@ def operations_of(service: str) -> Callable[..., Callable[[Perform], Perform]]:
                 prepares=prepares,
                 anonymous=anonymous,
                 qualified=f"{service}:{name}",
-                writes=writes or mode is Mode.WRITE,
+                writes=mode is Mode.WRITE if writes is None else writes,
             )
             return perform
 

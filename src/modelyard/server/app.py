@@ -8,14 +8,16 @@ becomes an answer in the wire format of the service that was asked.
 import logging
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeVar
 
 from modelyard.aws.catalogue import routes_by_body
 from modelyard.aws.errors import AwsError, ThrottlingException
 from modelyard.aws.http import HttpResponse
 from modelyard.dispatch.dispatcher import Call
 from modelyard.dispatch.operation import Mode
+from modelyard.dispatch.waiting import NothingYet
 from modelyard.server.body import BodyPipe, ClientDisconnected, Receive, gather
 from modelyard.server.composition import House
 from modelyard.server.delivery import deliver, with_first_batch
@@ -24,6 +26,7 @@ from modelyard.server.logs import LogWriter
 from modelyard.server.metrics import Metrics
 from modelyard.server.own_pages import PREFIX, OwnPages
 from modelyard.server.pool import Pool, settled
+from modelyard.server.waiting import WaitingRoom
 from modelyard.storage.errors import StorageUnavailable
 
 DEFECT = "a defect in answering a request"
@@ -32,6 +35,7 @@ LARGE_BODY = 256 * 1024
 SMALL_STREAM = 1024 * 1024
 """A streaming body up to here is gathered before it takes a thread, so that a slow client does not hold one."""
 
+T = TypeVar("T")
 Given = HttpResponse | Coroutine[Any, Any, HttpResponse | None] | None
 Stage = Callable[[Exchange], Given]
 
@@ -56,9 +60,11 @@ class Application:
                     lambda: self.streams.busy,
                 ),
                 "modelyard_writes_in_flight": ("Writes whose commit is waited for.", lambda: self.writes),
+                "modelyard_calls_waiting": ("Calls that wait for something to answer with.", lambda: self.waiting.occupied),
             }
         )
         self.writes = 0
+        self.waiting = WaitingRoom(house.dispatcher.signals)
         self.own_pages = OwnPages(house, self.metrics, self.checks)
         self.log_writer = log_writer
         self.logs_requests = house.settings.log_level in ("debug", "info")
@@ -207,19 +213,35 @@ class Application:
         if exchange.pipe is not None and exchange.length is not None and exchange.length <= SMALL_STREAM:
             await exchange.pipe.gather()
         if call.operation.mode is Mode.WRITE:
-            return await self._write(call)
+            return await self._write(exchange, call)
         if call.operation.mode is Mode.STREAM:
             return await self.streams.run(lambda: with_first_batch(self.dispatcher.perform(call)))
         return await self.reads.run(self.dispatcher.perform, call)
 
-    async def _write(self, call: Call) -> HttpResponse:
+    async def _write(self, exchange: Exchange, call: Call) -> HttpResponse:
         if self.dispatcher.prepares(call):
             await (self.streams if call.streams_in else self.reads).run(self.dispatcher.prepare, call)
+        found = await self._settled(self.dispatcher.submit(call))
+        while isinstance(found, NothingYet):
+            left = found.seconds - (time.perf_counter() - exchange.started)
+            if left <= 0 or self.waiting.closed:
+                return call.model.serialize(found.answer, call.request_id)
+            await self.waiting.wait(found, self._until(found, left))
+            if exchange.disconnected():
+                raise ClientDisconnected
+            found = await self._settled(self.dispatcher.submit_again(call))
+        return found
+
+    async def _settled(self, future: Future[T]) -> T:
         self.writes += 1
         try:
-            return await settled(self.dispatcher.submit(call))
+            return await settled(future)
         finally:
             self.writes -= 1
+
+    def _until(self, found: NothingYet, left: float) -> float:
+        """How many seconds pass before it is worth asking again by itself."""
+        return left if found.ready_at is None else min(left, max(0.0, found.ready_at - self.house.clock.now()))
 
     async def _gather(self, exchange: Exchange) -> None:
         limit = self.house.settings.max_request_bytes

@@ -56,8 +56,8 @@ class JsonProtocol:
             ("x-amzn-requestid", request_id),
             ("x-amzn-errortype", fault.code),
         ]
-        if model is not None and "awsQueryCompatible" in model.metadata:
-            wire_code = fault.modelled.code if fault.modelled else fault.code
+        if model is not None and "awsQueryCompatible" in model.metadata and "x-amzn-query-error" not in error.headers:
+            wire_code = fault.modelled.code if fault.modelled else fault_of(model, "query", error).code
             headers.append(("x-amzn-query-error", f"{wire_code};Sender"))
         return HttpResponse(fault.status, headers, b"" if method == "HEAD" else orjson.dumps({"__type": fault.code, **body}))
 

@@ -1,0 +1,61 @@
+"""What SQS's operations ask for: an action on a queue, under the queue's own policy and tags."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from modelyard.access.permission import Permission, Resource
+from modelyard.dispatch.context import Context
+from modelyard.dispatch.operation import Permissions
+from modelyard.dispatch.tags import TagsOnDemand
+from modelyard.queues import store
+from modelyard.queues.errors import no_such_queue, sqs_error
+from modelyard.queues.queue import Queue, QueueName, at_url
+
+Request = dict[str, Any]
+
+
+def queue_at(context: Context, request: Request) -> QueueName:
+    """The queue that a request names. Raises InvalidAddress for what is no queue's URL."""
+    at = at_url(request["QueueUrl"], context.region)
+    if at is None:
+        raise sqs_error("InvalidAddress", f"The address {request['QueueUrl'][:256]} is not valid for this endpoint.")
+    return at
+
+
+def queue_of(context: Context, request: Request) -> Queue:
+    """The queue that a request names. Raises QueueDoesNotExist."""
+    found = store.queue(context.tx, queue_at(context, request))
+    if found is None:
+        raise no_such_queue()
+    return found
+
+
+def queue_resource(context: Context, at: QueueName) -> Resource:
+    """A queue as policies see it, whether it is there or not."""
+    found = store.queue(context.tx, at)
+    return Resource(at.arn, at.account, TagsOnDemand(context.tx, at.arn), None if found is None else found.policy)
+
+
+def on_queue(action: str) -> Permissions:
+    """One action on the queue whose URL the request has."""
+
+    def permissions(context: Context, request: Request) -> Iterable[Permission]:
+        yield Permission(f"sqs:{action}", queue_resource(context, queue_at(context, request)))
+
+    return permissions
+
+
+def tag_conditions(tags: Mapping[str, str]) -> dict[str, str | tuple[str, ...]]:
+    """`aws:RequestTag/<key>` and `aws:TagKeys` of a request."""
+    if not tags:
+        return {}
+    return {**{f"aws:RequestTag/{key}": value for key, value in tags.items()}, "aws:TagKeys": tuple(tags)}
+
+
+def url(context: Context, at: QueueName) -> str:
+    """The URL of a queue, on the host that the client reached this server by."""
+    http = context.http
+    host = http.headers.get("host") if http is not None else None
+    if http is not None and host:
+        return f"{http.scheme}://{host}{at.path}"
+    return f"http://{context.settings.host}:{context.settings.port}{at.path}"
