@@ -56,6 +56,10 @@ class Settings:
     """How long requests that are under way may take to finish once the server is told to stop."""
     clock_skew_seconds: float = 900.0
     """How far the date of a signature may be from the server's clock."""
+    events_days: float = 30.0
+    """How many days events are kept for readers of the change feed; past states and the audit trail are kept for ever."""
+    events_rows: int = 1_000_000
+    """How many events are kept at most."""
     metrics: str = "loopback"
     """Who may read `/_modelyard/metrics`: `loopback` (this machine), `everyone` or `nobody`."""
     log_format: str = "json"
@@ -182,6 +186,8 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "idle_seconds": _SECONDS,
     "stop_seconds": _SECONDS,
     "clock_skew_seconds": (_between(1, 604800), "between 1 and 604800 seconds"),
+    "events_days": (_between(0, 36500), "between 0 and 36500 days"),
+    "events_rows": (_between(0, 1_000_000_000), "between 0 and 1000000000"),
     "metrics": _one_of("loopback", "everyone", "nobody"),
     "log_format": _one_of("json", "text"),
     "log_level": _one_of("debug", "info", "warning", "error"),

@@ -88,6 +88,7 @@ class Dispatcher:
         self.settings = settings
         self.clock = clock
         self.ids = ids
+        self.recorder = recorder
         self.recording = Recording(recorder, authenticator, storage, clock)
         self.signals = Signals()
 

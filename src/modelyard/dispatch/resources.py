@@ -9,6 +9,8 @@ from modelyard.access.permission import Resource
 from modelyard.aws.arns import Arn
 from modelyard.dispatch.context import Context
 
+ANY_TYPE = "*"
+"""For services whose ARNs name no type of resource, such as S3's."""
 Find = Callable[[Context, Arn], Resource | None]
 _finders: dict[tuple[str, str], Find] = {}
 
@@ -24,8 +26,8 @@ def finds(service: str, resource_type: str) -> Callable[[Find], Find]:
 
 
 def find(context: Context, arn: Arn) -> Resource | None:
-    """The resource that an ARN names in the request's region, or None."""
-    finder = _finders.get((arn.service, arn.resource.partition("/")[0]))
-    if finder is None or arn.region != context.region:
+    """The resource that an ARN names, in the request's region or in none, or None."""
+    finder = _finders.get((arn.service, arn.resource.partition("/")[0])) or _finders.get((arn.service, ANY_TYPE))
+    if finder is None or arn.region not in ("", context.region):
         return None
     return finder(context, arn)

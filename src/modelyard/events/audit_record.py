@@ -6,8 +6,8 @@ of exactly these bytes, so a line of an export is checked with any tool that can
 
 Its other members: `time` (when it was recorded, in epoch seconds), `request`, `account`, `region`, `principal`, `principal_id`,
 `source`, `agent`, `service`, `operation`, `parameters`, `resources` (ARNs that were asked for), `outcome` (`Success` or an
-error's code), `read_only`; and where they apply `owners` (other accounts whose resources were asked for), `made` (identifiers out of the
-answer), `message`, `refused` (the action that was not allowed) and `reason`, `within` (the operation that made the call),
+error's code), `read_only`; and where they apply `owners` (other accounts whose resources were asked for), `made` (identifiers out
+of the answer), `message`, `refused` (the action that was not allowed) and `reason`, `within` (the operation that made the call),
 `repeated` (a ClientToken seen before: nothing was done again), `authenticated` (false: the signature was refused), `access_key`,
 `left_out` (parameters that were too large), `left_out_before` (refused signatures that were not recorded one by one).
 """

@@ -13,6 +13,11 @@ import orjson
 from modelyard.storage.interface import Transaction
 
 
+def package_group_key(account: str, region: str, name: str) -> str:
+    """The key of a model package group, in the history as in the outbox: its ARN in lower case."""
+    return f"arn:aws:sagemaker:{region}:{account}:model-package-group/{name.lower()}"
+
+
 @dataclass(frozen=True, slots=True)
 class PastState:
     """What a member was like."""

@@ -88,12 +88,12 @@ def read(tx: Transaction, after: int, limit: int, *, group_key: str | None = Non
     return [_event(row) for row in rows]
 
 
-def read_account(tx: Transaction, account: str, region: str, after: int, limit: int) -> list[Event]:
-    """Events of one account and region after a position, oldest first."""
+def read_account(tx: Transaction, account: str, region: str, after: int, until: int, limit: int) -> list[Event]:
+    """Events of one account and region between two positions (the second included), oldest first."""
     rows = tx.all(
-        f"SELECT {_EVENT} FROM event WHERE account = :account AND region = :region AND place > :after"  # noqa: S608
-        " ORDER BY place LIMIT :limit",
-        {"account": account, "region": region, "after": after, "limit": limit},
+        f"SELECT {_EVENT} FROM event WHERE place > :after AND place <= :until"  # noqa: S608
+        " AND account = :account AND region = :region ORDER BY place LIMIT :limit",
+        {"account": account, "region": region, "after": after, "until": until, "limit": limit},
     )
     return [_event(row) for row in rows]
 
@@ -124,21 +124,26 @@ def done(tx: Transaction, reader: str, position: int) -> None:
     )
 
 
+def spare(tx: Transaction, before: float, most_rows: int, limit: int) -> int:
+    """The position up to which events may be removed, looking at no more than `limit` of them; 0 when none may."""
+    row = tx.one("SELECT min(place) FROM event_reader WHERE name <> ''")
+    needed = None if row is None or row[0] is None else int(row[0])
+    beyond = last_position(tx) - most_rows
+    last = 0
+    for place, time in tx.all("SELECT place, time FROM event ORDER BY place LIMIT :limit", {"limit": limit}):
+        if (time >= before and place > beyond) or (needed is not None and place > needed):
+            break
+        last = place
+    return last
+
+
 def trim(tx: Transaction, before: float, most_rows: int, limit: int) -> int:
     """Remove events that are older than a time, or beyond the newest `most_rows`, at most `limit` of them; how many that were.
 
     What a reader is not done with stays.
     """
-    row = tx.one("SELECT min(place) FROM event_reader WHERE name <> ''")
-    needed = None if row is None or row[0] is None else int(row[0])
-    rows = tx.all("SELECT place, time FROM event ORDER BY place LIMIT :limit", {"limit": limit})
-    spare = last_position(tx) - most_rows
-    gone = 0
-    for position, time in rows:
-        if (time >= before and position > spare) or (needed is not None and position > needed):
-            break
-        gone = position
-    if not gone:
+    last = spare(tx, before, most_rows, limit)
+    if not last:
         return 0
-    done(tx, TRIMMED, gone)
-    return tx.execute("DELETE FROM event WHERE place <= :position", {"position": gone})
+    done(tx, TRIMMED, last)
+    return tx.execute("DELETE FROM event WHERE place <= :last", {"last": last})

@@ -9,9 +9,11 @@ from urllib.parse import unquote
 
 from modelyard.access.evaluation import decide
 from modelyard.access.permission import Permission, Resource
+from modelyard.aws.arns import Arn
 from modelyard.aws.errors import AwsError
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Permissions
+from modelyard.dispatch.resources import ANY_TYPE, finds
 from modelyard.object_store import store, store_objects, store_pins, tagging
 from modelyard.object_store.bucket import Bucket
 from modelyard.object_store.errors import invalid_argument, no_such_bucket, no_such_key, s3_error
@@ -191,3 +193,13 @@ def check_key(key: str) -> None:
     size = byte_length(key)
     if size > MOST_BYTES:
         raise s3_error("KeyTooLongError", Size=size, MaxSizeAllowed=MOST_BYTES)
+
+
+@finds("s3", ANY_TYPE)
+def find_bucket_or_object(context: Context, arn: Arn) -> Resource | None:
+    """A bucket, or whatever object in it an ARN names, for those who ask what may be done with it."""
+    name, slash, key = arn.resource.partition("/")
+    bucket = store.bucket(context.tx, name)
+    if bucket is None:
+        return None
+    return object_resource(bucket, key) if slash else Resource(bucket.arn, bucket.account, bucket.tags, bucket.policy)

@@ -42,11 +42,6 @@ STATE = (
 Document = Mapping[str, Any]
 
 
-def group_key(account: str, region: str, folded: str) -> str:
-    """Whose order the events of a group and its versions keep: the group's ARN in lower case."""
-    return f"arn:aws:sagemaker:{region}:{account}:model-package-group/{folded}"
-
-
 def package_changed(tx: Transaction, at: PackageName, document: Document, now: float, request: Document | None = None) -> None:
     """A package was registered, or updated by `request`."""
     detail = _detail(document)
@@ -93,13 +88,13 @@ def group_changed(tx: Transaction, at: GroupName, change: str, now: float, **mor
         region=at.region,
         resources=[at.arn],
         detail={"ModelPackageGroupName": at.name, "ModelPackageGroupArn": at.arn, "Change": change, **more},
-        group_key=group_key(at.account, at.region, at.folded),
+        group_key=history.package_group_key(at.account, at.region, at.folded),
         now=now,
     )
 
 
 def _key(at: PackageName) -> str:
-    return group_key(at.account, at.region, at.folded) if at.version else at.arn
+    return history.package_group_key(at.account, at.region, at.folded) if at.version else at.arn
 
 
 def _publish_package(tx: Transaction, at: PackageName, detail: Document, now: float) -> None:
