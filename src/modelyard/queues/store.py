@@ -7,6 +7,8 @@ import orjson
 from modelyard.queues.queue import Queue, QueueName
 from modelyard.storage.interface import Row, Transaction
 
+LAST = "\U0010ffff"
+"""Behind every character that a name may have."""
 _QUEUE = "SELECT id, account, region, name, space, created, modified, purged, attributes FROM queue"
 
 
@@ -26,9 +28,9 @@ def queue(tx: Transaction, at: QueueName) -> Queue | None:
 def names(tx: Transaction, account: str, region: str, prefix: str, after: str, most: int) -> list[str]:
     """Names of queues in order, those that begin with `prefix` and come after `after`."""
     rows = tx.all(
-        "SELECT name FROM queue WHERE account = :account AND region = :region AND name > :after AND name >= :prefix"
-        " AND substr(name, 1, :length) = :prefix ORDER BY name LIMIT :most",
-        {"account": account, "region": region, "prefix": prefix, "length": len(prefix), "after": after, "most": most},
+        "SELECT name FROM queue WHERE account = :account AND region = :region AND name > :after"
+        " AND name >= :prefix AND name < :beyond ORDER BY name LIMIT :most",
+        {"account": account, "region": region, "prefix": prefix, "beyond": prefix + LAST, "after": after, "most": most},
     )
     return [name for (name,) in rows]
 

@@ -66,11 +66,13 @@ class Client:
         length: int | None = None,
         leaves: bool = False,
         takes: int | None = None,
+        gone: asyncio.Event | None = None,
     ) -> Answer:
-        """A request with its body in `pieces`; the client `leaves` after them, or after it took so many pieces of the answer."""
+        """A request with its body in `pieces`; the client `leaves` after them, or after it took so many pieces of the answer, or
+        once it is `gone`."""
         pieces = list(pieces)
         size = sum(map(len, pieces)) if length is None else length
-        answer, waiting, gone = Answer(), [*pieces], asyncio.Event()
+        answer, waiting, gone = Answer(), [*pieces], gone or asyncio.Event()
         taken = 0
 
         async def receive() -> Any:
