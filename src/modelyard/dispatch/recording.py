@@ -85,6 +85,9 @@ class Recording:
         facts["outcome"] = SUCCESS
         if made:
             facts["made"] = made
+        errors = result.get("Errors") if type(result) is dict else None
+        if errors:
+            facts["errors"] = [{name: one[name] for name in ("Key", "Code") if name in one} for one in errors[:MOST_RESOURCES]]
         if repeated:
             facts["repeated"] = True
         if context.journal is not None and context.owns_journal:

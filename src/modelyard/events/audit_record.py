@@ -9,6 +9,7 @@ Its other members: `time` (when it was recorded, in epoch seconds), `request`, `
 error's code), `read_only`; and where they apply `owners` (other accounts whose resources were asked for), `made` (identifiers out
 of the answer), `message`, `refused` (the action that was not allowed) and `reason`, `within` (the operation that made the call),
 `repeated` (a ClientToken seen before: nothing was done again), `authenticated` (false: the signature was refused), `access_key`,
+`errors` (what an operation on many things could not do),
 `left_out` (parameters that were too large), `left_out_before` (refused signatures that were not recorded one by one).
 """
 

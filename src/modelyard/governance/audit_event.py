@@ -75,7 +75,8 @@ def concerns(record: Record, arn: str) -> bool:
 def outcome(record: Record) -> str:
     """How a call ended."""
     if record["outcome"] == SUCCESS:
-        return SUCCESS
+        denied = any(one.get("Code") == "AccessDenied" for one in record.get("errors", ()))
+        return REFUSED if denied else SUCCESS
     refused = "refused" in record or record.get("authenticated") is False or record["outcome"].startswith("AccessDenied")
     return REFUSED if refused else FAILED
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Request, operations_of
-from modelyard.object_store import checksum, etag, preconditions, store_objects, store_pins, wanted
+from modelyard.object_store import checksum, etag, events, preconditions, store_objects, store_pins, wanted
 from modelyard.object_store.bucket import Bucket, Versioning
 from modelyard.object_store.checksum import Checksum
 from modelyard.object_store.errors import precondition_failed, s3_error
@@ -82,6 +82,7 @@ def copy_object(context: Context, request: Request) -> dict[str, Any]:
     copy = _copy(context, bucket, source, request, summed.checksum if isinstance(summed, Summed) else source.checksum)
     parts = store_pins.parts_of(context.tx, source)
     store_objects.add(context.tx, bucket, copy, parts)
+    events.created(context, context.tx, bucket, copy, "CopyObject")
     answer = placed(bucket, copy)
     result = {"ETag": etag.quoted(copy.etag), "LastModified": copy.modified}
     result |= copy.checksum.members() if copy.checksum else {}

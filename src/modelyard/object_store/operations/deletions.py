@@ -8,7 +8,7 @@ from modelyard.access.permission import Permission
 from modelyard.aws.errors import AwsError
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Request, operations_of
-from modelyard.object_store import etag, store_objects
+from modelyard.object_store import etag, events, store_objects
 from modelyard.object_store.bucket import Bucket, Versioning
 from modelyard.object_store.errors import precondition_failed, s3_error
 from modelyard.object_store.object_version import NULL, ObjectVersion
@@ -105,9 +105,11 @@ def _delete(context: Context, bucket: Bucket, request: Request, *, bypass: bool)
         version = store_objects.version(context.tx, bucket, key, NULL)
         if version is not None:
             store_objects.remove(context.tx, bucket, version, context.now)
+            events.deleted(context, bucket, version, events.PERMANENTLY)
         return {}
     marker = ObjectVersion(key=key, version_id=new_version_id(context, bucket), modified=context.now, delete_marker=True)
     store_objects.add(context.tx, bucket, marker)
+    events.deleted(context, bucket, marker, events.MARKED)
     return {"DeleteMarker": True, "VersionId": marker.version_id}
 
 
@@ -115,6 +117,7 @@ def _remove(context: Context, bucket: Bucket, version: ObjectVersion, *, bypass:
     if version.lock.forbids_deletion(context.now, bypass=bypass):
         raise s3_error("AccessDenied", "Access Denied because object protected by object lock.")
     store_objects.remove(context.tx, bucket, version, context.now)
+    events.deleted(context, bucket, version, events.PERMANENTLY)
     return {"VersionId": version.version_id} | ({"DeleteMarker": True} if version.delete_marker else {})
 
 

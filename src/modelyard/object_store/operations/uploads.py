@@ -8,7 +8,7 @@ from urllib.parse import quote
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Request, operations_of
 from modelyard.object_store import checksum as checksums
-from modelyard.object_store import etag, store_objects, store_uploads, wanted
+from modelyard.object_store import etag, events, store_objects, store_uploads, wanted
 from modelyard.object_store.bucket import Bucket
 from modelyard.object_store.checksum import ALGORITHMS, COMPOSITE, FULL_OBJECT, Checksum
 from modelyard.object_store.errors import invalid_argument, s3_error
@@ -156,6 +156,7 @@ def complete_multipart_upload(context: Context, request: Request) -> dict[str, A
     stretches = [Part(part.number, part.size, part.digest, part.checksum_value) for part in parts]
     store_objects.add(context.tx, bucket, version, stretches)
     store_uploads.remove(context.tx, upload.upload_id, context.now)
+    events.created(context, context.tx, bucket, version, "CompleteMultipartUpload")
     return _completed(context, bucket, version)
 
 

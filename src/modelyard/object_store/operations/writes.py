@@ -4,7 +4,7 @@ from typing import Any
 
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Request, operations_of
-from modelyard.object_store import store_objects, wanted
+from modelyard.object_store import events, store_objects, wanted
 from modelyard.object_store.object_version import ObjectVersion
 from modelyard.object_store.permissions import bucket_at, writing
 from modelyard.object_store.placing import check_write, defaults_of, new_version_id, placed
@@ -47,4 +47,5 @@ def _place(context: Context, tx: Transaction, request: Request, received: Receiv
         lock=wanted.lock_of(request, defaults, context.now),
     )
     store_objects.add(tx, bucket, version)
+    events.created(context, tx, bucket, version, "PutObject")
     return placed(bucket, version)
