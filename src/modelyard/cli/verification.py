@@ -10,7 +10,10 @@ from modelyard.access.keyring import KeyRing
 from modelyard.blobs import open_blobs
 from modelyard.blobs.directory import DirectoryBlobs
 from modelyard.blobs.interface import Blob, BlobStore
+from modelyard.cli.audit import verify_trail
 from modelyard.cli.copies import PAGE, Progress
+from modelyard.clock import SystemClock
+from modelyard.events.trail import AuditTrail
 from modelyard.object_store import store_blobs
 from modelyard.server.composition import open_database
 from modelyard.settings import Settings
@@ -27,6 +30,8 @@ class Findings:
     rows: int = 0
     objects: int = 0
     bytes: int = 0
+    records: int = 0
+    """Of the audit trail."""
     unnamed: int = 0
     """Blobs that no row names: of uploads under way or cut off; they are cleared away in time."""
     problems: list[str] = field(default_factory=list)
@@ -35,28 +40,28 @@ class Findings:
 
 def verify_data(settings: Settings, progress: Progress) -> Findings:
     """Look at the data of a server, which may be running. Raises KeyRingError without a usable master key."""
-    KeyRing.open(settings.data)
+    key_ring = KeyRing.open(settings.data)
     storage = open_database(settings)
     try:
-        return _verify(storage, open_blobs(settings), progress)
+        return _verify(storage, open_blobs(settings), key_ring, progress)
     finally:
         storage.close()
 
 
 def verify_backup(backup: Path, progress: Progress) -> Findings:
     """Look at a backup. Its database is checked in a copy, since opening it would change it. Raises BackupError."""
-    KeyRing.open(backup)
+    key_ring = KeyRing.open(backup)
     with tempfile.TemporaryDirectory(prefix="modelyard-verify-") as place:
         copy = Path(place) / "modelyard.db"
         restore_database(backup, copy, lambda done, total: progress("reading the backup", done, total))
         storage = open_storage(copy)
         try:
-            return _verify(storage, DirectoryBlobs(backup / "blobs"), progress)
+            return _verify(storage, DirectoryBlobs(backup / "blobs"), key_ring, progress)
         finally:
             storage.close()
 
 
-def _verify(storage: Storage, blobs: BlobStore, progress: Progress) -> Findings:
+def _verify(storage: Storage, blobs: BlobStore, key_ring: KeyRing, progress: Progress) -> Findings:
     findings = Findings()
     found = verify_database(storage, lambda done, total: progress("tables", done, total))
     findings.rows = sum(found.rows.values())
@@ -65,7 +70,16 @@ def _verify(storage: Storage, blobs: BlobStore, progress: Progress) -> Findings:
         return findings  # what the rows of a damaged database say of blobs is not worth reading
     _named_blobs(storage, blobs, findings, progress)
     _unnamed_blobs(storage, blobs, findings)
+    _audit_trail(storage, AuditTrail(key_ring, SystemClock()), findings, progress)
     return findings
+
+
+def _audit_trail(storage: Storage, trail: AuditTrail, findings: Findings, progress: Progress) -> None:
+    """Walk the audit trail."""
+    walked = verify_trail(storage, trail, None, progress)
+    findings.records = walked.sequence
+    if walked.problem is not None:
+        findings.problems.append(f"The audit trail is not whole: {walked.problem.sentence}")
 
 
 def _named_blobs(storage: Storage, blobs: BlobStore, findings: Findings, progress: Progress) -> None:
