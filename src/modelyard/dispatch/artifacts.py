@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from modelyard.blobs.interface import BlobStore
 from modelyard.dispatch.context import Context
 from modelyard.storage.interface import Transaction
 
@@ -66,7 +67,7 @@ class Keeper(Protocol):
         """Let go of everything that `holder` keeps, but for those pins."""
         ...
 
-    def read_pinned(self, context: Context, tx: Transaction, pin: int) -> Iterator[bytes]:
+    def read_pinned(self, blobs: BlobStore, tx: Transaction, pin: int) -> Iterator[bytes]:
         """The bytes of a pin. Raises FileNotFoundError when there is no such pin, or its bytes were damaged or taken away."""
         ...
 

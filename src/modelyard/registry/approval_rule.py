@@ -22,7 +22,8 @@ DEPLOYED = ("InferenceSpecification", "AdditionalInferenceSpecificationsToAdd", 
 """Members of UpdateModelPackage that change what an approval was given for."""
 
 _GATE = re.compile(
-    r"\s*(?P<metric>\S(?:.*?\S)?)\s*(?P<sign>>=|<=|==|!=|>|<)\s*(?P<bound>[-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?)\s*"
+    r"\s*(?P<metric>\S(?:.*?\S)?)\s*(?P<sign>>=|<=|==|!=|>|<)"
+    r"\s*(?P<bound>[-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?)\s*"
 )
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {">=": ge, "<=": le, "==": eq, "!=": ne, ">": gt, "<": lt}
 _SESSION = re.compile(r"(arn:[^:]+:sts::[0-9]{12}:assumed-role/[^/]+)/.+")
@@ -59,7 +60,7 @@ class Actor:
     def matches(self, patterns: Sequence[str]) -> bool:
         """Whether a pattern of principals' ARNs names this one; an assumed role is named by the role or by the session."""
         names = [self.arn] if self.role_arn is None else [self.arn, self.role_arn]
-        return any(_pattern(pattern).fullmatch(name) for pattern in patterns for name in names)
+        return any(_matches(pattern, name) for pattern in patterns for name in names)
 
 
 def identity_of(arn: str) -> str:
@@ -68,13 +69,22 @@ def identity_of(arn: str) -> str:
     return session[1] if session else arn
 
 
-@lru_cache(maxsize=1024)
-def _pattern(text: str) -> re.Pattern[str]:
-    parts = (
-        ".*" if part == "*" else "." if part == "?" else re.escape(part)
-        for part in re.split(r"([*?])", re.sub(r"\*+", "*", text))
-    )
-    return re.compile("".join(parts), re.DOTALL)
+def _matches(pattern: str, text: str) -> bool:
+    """Whether a pattern with `*` and `?` matches a whole text; in time proportional to both lengths at worst."""
+    at = place = 0
+    star = resume = -1
+    while at < len(text):
+        if place < len(pattern) and pattern[place] == "*":
+            star, resume = place, at
+            place += 1
+        elif place < len(pattern) and pattern[place] in ("?", text[at]):
+            place, at = place + 1, at + 1
+        elif star >= 0:
+            resume += 1
+            place, at = star + 1, resume
+        else:
+            return False
+    return not pattern[place:].strip("*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ class Group:
     policy: str | None
     document: Document
     """What DescribeModelPackageGroup answers."""
+    governed: bool = False
+    """Whether it has rules or a contract."""
 
     @property
     def arn(self) -> str:

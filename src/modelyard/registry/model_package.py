@@ -80,6 +80,8 @@ class Package:
     """Figures read from the metric files that it was registered with."""
     document: Document
     """What DescribeModelPackage answers."""
+    metadata_revision: int = 0
+    """The newest revision of its metadata; 0 for none."""
 
 
 def new_document(at: PackageName, group: str | None, request: Mapping[str, Any], created_by: Document, now: float) -> Document:

@@ -55,21 +55,21 @@ def within_group(context: Context, at: GroupName, version: int | str) -> Resourc
     return Resource(arn, at.account, TagsOnDemand(context.tx, group_arn, arn), access.policy)
 
 
-def on_group(action: str, member: str = "ModelPackageGroupName") -> Permissions:
+def on_group(action: str, member: str = "ModelPackageGroupName", *, service: str = "sagemaker") -> Permissions:
     """One action on the group that a member of the request names."""
 
     def permissions(context: Context, request: Request) -> Iterable[Permission]:
-        yield Permission(f"sagemaker:{action}", group_resource(context, group_at(context, request[member])))
+        yield Permission(f"{service}:{action}", group_resource(context, group_at(context, request[member])))
 
     return permissions
 
 
-def on_package(action: str, member: str = "ModelPackageName") -> Permissions:
+def on_package(action: str, member: str = "ModelPackageName", *, service: str = "sagemaker") -> Permissions:
     """One action on the package that a member of the request names."""
 
     def permissions(context: Context, request: Request) -> Iterable[Permission]:
         resource = package_resource(context, package_at(context, request[member]))
-        yield Permission(f"sagemaker:{action}", resource, state_conditions(request))
+        yield Permission(f"{service}:{action}", resource, state_conditions(request))
 
     return permissions
 

@@ -38,7 +38,7 @@ class Page:
 
 # Groups
 
-_GROUP = "SELECT id, account, region, name, created, next_version, policy, document FROM model_package_group"
+_GROUP = "SELECT id, account, region, name, created, next_version, policy, document, governed FROM model_package_group"
 
 
 def _group(row: Row) -> Group:
@@ -49,6 +49,7 @@ def _group(row: Row) -> Group:
         next_version=row[5],
         policy=row[6],
         document=orjson.loads(row[7]),
+        governed=bool(row[8]),
     )
 
 
@@ -156,7 +157,9 @@ def shared_groups(tx: Transaction, account: str, region: str) -> list[Group]:
 
 # Packages
 
-_PACKAGE = "SELECT id, account, region, folded, version, group_id, created, metrics, document FROM model_package"
+_PACKAGE = (
+    "SELECT id, account, region, folded, version, group_id, created, metrics, document, metadata_revision FROM model_package"
+)
 
 
 def _package(row: Row) -> Package:
@@ -167,6 +170,7 @@ def _package(row: Row) -> Package:
         created=row[6],
         metrics=orjson.loads(row[7]) if row[7] else {},
         document=orjson.loads(row[8]),
+        metadata_revision=row[9],
     )
 
 

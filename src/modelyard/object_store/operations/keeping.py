@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from modelyard.access.evaluation import decide
 from modelyard.access.permission import Permission
+from modelyard.blobs.interface import BlobStore
 from modelyard.dispatch.artifacts import FoundObject, NotLookedUp, Stretch, keeps_artifacts
 from modelyard.dispatch.context import Context
 from modelyard.object_store import store, store_objects, store_pins
@@ -66,12 +67,12 @@ class ObjectKeeper:
         """Let go of everything that `holder` keeps, but for those pins."""
         store_pins.unpin(tx, holder, now, but)
 
-    def read_pinned(self, context: Context, tx: Transaction, pin: int) -> Iterator[bytes]:
+    def read_pinned(self, blobs: BlobStore, tx: Transaction, pin: int) -> Iterator[bytes]:
         """The bytes of a pin. Raises FileNotFoundError when there is no such pin, or its bytes were damaged or taken away."""
         version = store_pins.pinned_version(tx, pin)
         if version is None:
             raise FileNotFoundError(f"pin {pin}")
-        return read_bytes(context.blobs, version, store_pins.parts_of(tx, version), 0, version.size)
+        return read_bytes(blobs, version, store_pins.parts_of(tx, version), 0, version.size)
 
     def _bucket(self, tx: Transaction, name: str) -> Bucket:
         bucket = store.bucket(tx, name)

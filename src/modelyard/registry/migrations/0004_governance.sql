@@ -42,8 +42,11 @@ CREATE TABLE version_metadata (
 );
 ALTER TABLE model_package ADD COLUMN metadata_revision BIGINT NOT NULL DEFAULT 0;
 
--- What was found of a version's artifacts and images when it was registered, as JSON.
+-- What was found of a version's artifacts and images when it was registered, as JSON. unhashed: some of it was too large to
+-- be hashed at once, which is made up for later.
 CREATE TABLE version_integrity (
     package_id BIGINT PRIMARY KEY REFERENCES model_package (id) ON DELETE CASCADE,
+    unhashed BIGINT NOT NULL DEFAULT 0,
     document {text} NOT NULL
 );
+CREATE INDEX version_integrity_unhashed ON version_integrity (package_id) WHERE unhashed = 1;

@@ -14,11 +14,14 @@ from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
 from modelyard.dispatch.resources import finds
 from modelyard.dispatch.tags import forget_tags, from_list, put_tags, tags_of
-from modelyard.registry import events, metrics, model_package, search_store, store
+from modelyard.registry import events, governance_store, metadata, model_package, search_store, store
 from modelyard.registry.group import Group
 from modelyard.registry.model_package import Package, PackageName, RuleBroken
 from modelyard.registry.names import NotAName, package_name
+from modelyard.registry.operations import contracts, decisions, metadata_revisions, pinning, preparation
+from modelyard.registry.operations.decisions import Settled
 from modelyard.registry.operations.groups import existing as existing_group
+from modelyard.registry.operations.preparation import Prepared
 from modelyard.registry.permissions import (
     created_by,
     creation,
@@ -59,7 +62,13 @@ def _creation(context: Context, request: Request) -> Iterable[Permission]:
     return creation(context, "CreateModelPackage", resource, request)
 
 
-@operation("CreateModelPackage", mode=Mode.WRITE, permissions=_creation, prepare=metrics.read_files, prepares=metrics.names_files)
+@operation(
+    "CreateModelPackage",
+    mode=Mode.WRITE,
+    permissions=_creation,
+    prepare=preparation.prepare,
+    prepares=preparation.needed,
+)
 def create_model_package(context: Context, request: Request) -> Request:
     """Register the next version of a group, or an unversioned package."""
     _check_what_is_built(request)
@@ -93,18 +102,34 @@ def _register_unversioned(context: Context, request: Request) -> str:
 
 
 def _keep(context: Context, request: Request, at: PackageName, group: Group | None, created: float) -> str:
-    try:
-        document = model_package.new_document(at, None if group is None else group.at.name, request, created_by(context), created)
-    except RuleBroken as error:
-        raise ValidationException(str(error)) from None
-    figures = context.prepared if isinstance(context.prepared, dict) else {}
+    found = preparation.prepared(context, request)
+    rules = governance_store.rules(context.tx, group.id) if group is not None and group.governed else {}
+    settled = Settled(request)
+    if group is not None:
+        settled = decisions.of_registration(context, group.at.name, rules, request, found.figures)
+    document = _new_document(context, settled, at, None if group is None else group.at.name, created)
+    records = pinning.pin_new(context, at.arn, document, found)
+    contracts.check_registration(rules, document, found.metadata, found.figures)
     tags = from_list(request.get("Tags", []))
-    store.add_package(context.tx, at, None if group is None else group.id, document, figures)
+    package_id = store.add_package(context.tx, at, None if group is None else group.id, document, found.figures)
     if tags:
         put_tags(context.tx, at.arn, tags)
-    _index(context, at, document, figures, tags, created)
+    pinning.keep(context, package_id, records)
+    decisions.keep(context, package_id, at.arn, settled)
+    searchable = metadata_revisions.keep_first(context, package_id, found.metadata)
+    _index(context, at, document, found.figures, tags, created, searchable)
     events.package_changed(context.tx, at, document, context.now)
     return at.arn
+
+
+def _new_document(context: Context, settled: Settled, at: PackageName, group: str | None, created: float) -> Request:
+    try:
+        document = model_package.new_document(at, group, settled.request, created_by(context), created)
+    except RuleBroken as error:
+        raise ValidationException(str(error)) from None
+    if settled.description is not None:
+        document["ApprovalDescription"] = settled.description
+    return document
 
 
 def _check_what_is_built(request: Request) -> None:
@@ -149,7 +174,13 @@ def describe_model_package(context: Context, request: Request) -> Document:
     return Document(document.encode())
 
 
-@operation("UpdateModelPackage", mode=Mode.WRITE, permissions=on_package("UpdateModelPackage", "ModelPackageArn"))
+@operation(
+    "UpdateModelPackage",
+    mode=Mode.WRITE,
+    permissions=on_package("UpdateModelPackage", "ModelPackageArn"),
+    prepare=preparation.prepare,
+    prepares=preparation.needed,
+)
 def update_model_package(context: Context, request: Request) -> Request:
     """Approve, reject, annotate or extend a version."""
     found = existing(context, package_at(context, request["ModelPackageArn"]))
@@ -157,22 +188,40 @@ def update_model_package(context: Context, request: Request) -> Request:
         raise ValidationException(
             f"Unversioned model package {found.at.arn} cannot be updated: only versions of a model package group can."
         )
+    prepared = preparation.prepared(context, request)
     if request.get("SourceUri") and "InferenceSpecification" not in found.document:
         request = _with_source(context, request)
+    rules = governance_store.rules(context.tx, found.group_id)
+    settled = decisions.of_update(context, rules, found, request)
     try:
-        document = model_package.updated(found.document, request, created_by(context), context.now)
+        document = model_package.updated(found.document, settled.request, created_by(context), context.now)
     except RuleBroken as error:
         raise ValidationException(str(error)) from None
+    _pin_changed(context, found, request, document, prepared)
+    contracts.check_update(context, rules, found, request, document, prepared.metadata)
     store.update_package(context.tx, found.id, document)
-    _index(context, found.at, document, dict(found.metrics), tags_of(context.tx, found.at.arn), context.now)
-    events.package_changed(context.tx, found.at, document, context.now, request)
+    if prepared.metadata is not None:
+        found = metadata_revisions.keep_next(context, found, prepared.metadata)
+    decisions.keep(context, found.id, found.at.arn, settled)
+    reindex(context, found, document, context.now)
+    events.package_changed(context.tx, found.at, document, context.now, settled.request)
     return {"ModelPackageArn": found.at.arn}
+
+
+def _pin_changed(context: Context, found: Package, request: Request, document: Request, prepared: Prepared) -> None:
+    """Pin what an update lets a version name from now on."""
+    replaced = "InferenceSpecification" in request
+    if replaced or "AdditionalInferenceSpecificationsToAdd" in request:
+        before = governance_store.integrity(context.tx, found.id)
+        records = pinning.pin_changed(context, found.at.arn, document, prepared, before, replaced=replaced)
+        pinning.keep(context, found.id, records)
 
 
 @operation("DeleteModelPackage", mode=Mode.WRITE, permissions=on_package("DeleteModelPackage"))
 def delete_model_package(context: Context, request: Request) -> Request:
     """Remove a package. The number of a version is never given again."""
     found = existing(context, package_at(context, request["ModelPackageName"]))
+    pinning.unpin(context, found.at.arn)
     store.delete_package(context.tx, found.id)
     forget_tags(context.tx, found.at.arn)
     search_store.forget(context.tx, KIND, found.at.account, found.at.region, found.at.arn)
@@ -215,7 +264,13 @@ def _describe_in_batch(context: Context, arn: str, summaries: Request) -> tuple[
 
 
 def _index(
-    context: Context, at: PackageName, document: Request, figures: dict[str, float], tags: dict[str, str], modified: float
+    context: Context,
+    at: PackageName,
+    document: Request,
+    figures: dict[str, float],
+    tags: dict[str, str],
+    modified: float,
+    searchable: Request,
 ) -> None:
     search_store.index(
         context.tx,
@@ -223,7 +278,7 @@ def _index(
         at.account,
         at.region,
         at.arn,
-        document,
+        {**document, metadata.MEMBER: searchable} if searchable else document,
         tags,
         metrics=figures,
         created=document["CreationTime"],
@@ -231,11 +286,19 @@ def _index(
     )
 
 
+def reindex(context: Context, found: Package, document: Request, modified: float) -> None:
+    """Let Search see a package as it now is."""
+    tags = tags_of(context.tx, found.at.arn)
+    searchable = {}
+    if found.metadata_revision:
+        searchable = governance_store.searchable_metadata(context.tx, found.id, found.metadata_revision)
+    _index(context, found.at, document, dict(found.metrics), tags, modified, searchable)
+
+
 def reindex_tags(context: Context, at: PackageName) -> None:
     """Let Search see the tags of a package as they now are."""
     found = existing(context, at)
-    modified = found.document.get("LastModifiedTime", found.created)
-    _index(context, at, found.document, dict(found.metrics), tags_of(context.tx, at.arn), modified)
+    reindex(context, found, found.document, found.document.get("LastModifiedTime", found.created))
 
 
 @finds("sagemaker", "model-package")
