@@ -56,6 +56,8 @@ class Validators:
                 return _s3_errors(self._model, shape)
             case "sqs":
                 return _sqs_error
+            case "ecr":
+                return _ecr_error
             case _:
                 return _validation_exception
 
@@ -187,6 +189,11 @@ def _accept(_request: Mapping[str, Any]) -> None:
 
 def _validation_exception(violations: Violations) -> AwsError:
     return ValidationException(violations.message())
+
+
+def _ecr_error(violations: Violations) -> AwsError:
+    """ECR has no ValidationException."""
+    return AwsError(violations.message(), code="InvalidParameterException")
 
 
 def _s3_errors(model: ServiceModel, shape: Shape) -> Callable[[Violations], AwsError]:

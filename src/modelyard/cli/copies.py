@@ -23,7 +23,7 @@ from modelyard.blobs import open_blobs
 from modelyard.blobs.directory import DirectoryBlobs
 from modelyard.blobs.interface import Blob, BlobStore
 from modelyard.cli.failure import CommandFailure
-from modelyard.object_store import store_blobs
+from modelyard.dispatch import kept_blobs
 from modelyard.server.composition import open_database
 from modelyard.settings import Settings
 from modelyard.storage import backup as backup_database
@@ -121,7 +121,7 @@ def snapshot(backup: Path) -> Iterator[Transaction]:
 def known_blobs(tx: Transaction) -> Iterator[Blob]:
     """Every blob that rows may name, in order."""
     last = ""
-    while page := store_blobs.blobs_after(tx, last, PAGE):
+    while page := kept_blobs.blobs_after(tx, last, PAGE):
         yield from page
         last = page[-1].digest
 

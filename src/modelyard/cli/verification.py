@@ -13,8 +13,8 @@ from modelyard.blobs.interface import Blob, BlobStore
 from modelyard.cli.audit import verify_trail
 from modelyard.cli.copies import PAGE, Progress
 from modelyard.clock import SystemClock
+from modelyard.dispatch import kept_blobs
 from modelyard.events.trail import AuditTrail
-from modelyard.object_store import store_blobs
 from modelyard.server.composition import open_database
 from modelyard.settings import Settings
 from modelyard.storage import open_storage
@@ -106,7 +106,7 @@ def _pages(storage: Storage) -> Iterator[list[Blob]]:
     last = ""
     while True:
         with storage.read() as tx:
-            page = store_blobs.blobs_after(tx, last, PAGE)
+            page = kept_blobs.blobs_after(tx, last, PAGE)
         if not page:
             return
         yield page
@@ -130,9 +130,9 @@ def _problem(blob: Blob, blobs: BlobStore, step: Callable[[int], None]) -> str |
 def _still_named(storage: Storage, blob: Blob) -> bool:
     """Whether rows may still name a blob: while a server runs it may have been cleared away just now."""
     with storage.read() as tx:
-        return blob in store_blobs.blobs_after(tx, blob.digest[:-1], PAGE)
+        return blob in kept_blobs.blobs_after(tx, blob.digest[:-1], PAGE)
 
 
 def _unnamed_blobs(storage: Storage, blobs: BlobStore, findings: Findings) -> None:
     with storage.read() as tx:
-        findings.unnamed = sum(1 for digest in blobs.digests() if not store_blobs.is_known(tx, digest))
+        findings.unnamed = sum(1 for digest in blobs.digests() if not kept_blobs.is_known(tx, digest))

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelyard.aws.http import BodyStream
-from modelyard.blobs.interface import Blob, BlobStore, BlobWriter
+from modelyard.blobs.interface import Blob, BlobStore
+from modelyard.dispatch import kept_blobs
 from modelyard.dispatch.context import Context
+from modelyard.dispatch.kept_blobs import Kept
 from modelyard.object_store import checksum as checksums
-from modelyard.object_store import store_blobs
 from modelyard.object_store.checksum import ALGORITHMS, BY_HEADER, Algorithm, Checksum
 from modelyard.object_store.errors import s3_error
 from modelyard.object_store.object_version import LARGEST_PUT
@@ -25,14 +26,18 @@ PIECE = 256 * 1024
 class Received:
     """Bytes that are durable, and that no row names yet."""
 
-    blob: Blob
+    kept: Kept
     etag: str
     checksum: Checksum
-    seen: store_blobs.Seen
+
+    @property
+    def blob(self) -> Blob:
+        """The bytes."""
+        return self.kept.blob
 
     def refer(self, tx: Transaction, blobs: BlobStore) -> None:
-        """Note that a row of this transaction names them; see `store_blobs.refer`."""
-        store_blobs.refer(tx, self.blob, self.seen, blobs)
+        """Note that a row of this transaction names them; see `kept_blobs.refer`."""
+        self.kept.refer(tx, blobs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ def receive(context: Context, request: Mapping[str, Any], body: BodyStream, *, k
         _check_md5(declared, md5.digest())
         if declared.algorithm is not None:
             _check_value(context, declared, values[declared.algorithm.name])
-        return _keep(context, writer, md5.hexdigest(), Checksum(kept, values[kept]))
+        return Received(kept_blobs.commit(context.storage, writer), md5.hexdigest(), Checksum(kept, values[kept]))
     finally:
         writer.discard()
 
@@ -135,13 +140,6 @@ def check_small_body(context: Context, request: Mapping[str, Any]) -> None:
     _check_md5(declared, hashlib.md5(body, usedforsecurity=False).digest())
     if declared.algorithm is not None:
         _check_value(context, declared, checksums.of_pieces(declared.algorithm.name, [body]))
-
-
-def _keep(context: Context, writer: BlobWriter, etag: str, checksum: Checksum) -> Received:
-    """Make the bytes durable, after a look at what the sweep is about."""
-    with context.read() as tx:
-        seen = store_blobs.look(tx, writer.digest())
-    return Received(writer.commit(), etag, checksum, seen)
 
 
 def _trailers(context: Context) -> list[str]:

@@ -5,13 +5,16 @@ from typing import Any
 
 import orjson
 
-from modelyard.object_store import store_blobs
+from modelyard.dispatch import kept_blobs
 from modelyard.object_store.bucket import Bucket
 from modelyard.object_store.checksum import Checksum
 from modelyard.object_store.listing import Start
 from modelyard.object_store.object_version import NULL, Listed, ObjectVersion, Part
 from modelyard.object_store.retention import Lock
 from modelyard.storage.interface import Row, Transaction
+
+kept_blobs.refers("object_version")
+kept_blobs.refers("object_part")
 
 _COLUMNS = (
     "id, object_key, version_id, delete_marker, modified, size, etag, digest, part_count, upload_id, storage_class,"
@@ -59,7 +62,7 @@ def parts(tx: Transaction, version: ObjectVersion) -> list[Part]:
 def add(tx: Transaction, bucket: Bucket, new: ObjectVersion, parts: Sequence[Part] = ()) -> None:
     """Make `new` the newest version of its key; a `null` version takes the place of the one before.
 
-    The caller has seen to `store_blobs.refer`.
+    The caller has seen to `kept_blobs.refer`.
     """
     if new.is_null:
         before = version(tx, bucket, new.key, NULL)
@@ -144,10 +147,10 @@ def versions(tx: Transaction, bucket: Bucket, start: Start, most: int) -> list[L
 def _remove_row(tx: Transaction, old: ObjectVersion, now: float) -> None:
     """Remove a row and let go of its bytes."""
     if old.part_count:
-        store_blobs.release(tx, [part.digest for part in parts(tx, old)], now)
+        kept_blobs.release(tx, [part.digest for part in parts(tx, old)], now)
         tx.execute("DELETE FROM object_part WHERE object_version = :id", {"id": old.id})
     elif old.digest is not None:
-        store_blobs.release(tx, [old.digest], now)
+        kept_blobs.release(tx, [old.digest], now)
     tx.execute("DELETE FROM object_version WHERE id = :id", {"id": old.id})
 
 

@@ -6,11 +6,14 @@ from typing import Any
 
 import orjson
 
-from modelyard.object_store import store_blobs, store_objects
+from modelyard.dispatch import kept_blobs
+from modelyard.object_store import store_objects
 from modelyard.object_store.bucket import Bucket
 from modelyard.object_store.checksum import Checksum
 from modelyard.object_store.object_version import NULL, ObjectVersion, Part
 from modelyard.storage.interface import Row, Transaction
+
+kept_blobs.refers("pinned_part")
 
 WHOLE = 0
 """The number of the one part of an object that came whole."""
@@ -64,7 +67,7 @@ def unpin(tx: Transaction, holder: str, now: float, but: frozenset[int]) -> None
     for (number,) in tx.all("SELECT id FROM object_pin WHERE holder = :holder", {"holder": holder}):
         if number in but:
             continue
-        store_blobs.release(tx, [part.digest for part in parts(tx, number)], now)
+        kept_blobs.release(tx, [part.digest for part in parts(tx, number)], now)
         tx.execute("DELETE FROM pinned_part WHERE pin = :pin", {"pin": number})
         tx.execute("DELETE FROM object_pin WHERE id = :pin", {"pin": number})
 

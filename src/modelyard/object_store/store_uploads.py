@@ -2,11 +2,13 @@
 
 import orjson
 
-from modelyard.object_store import store_blobs
+from modelyard.dispatch import kept_blobs
 from modelyard.object_store.bucket import Bucket
 from modelyard.object_store.listing import Start
 from modelyard.object_store.upload import Upload, UploadedPart
 from modelyard.storage.interface import Row, Transaction
+
+kept_blobs.refers("multipart_part")
 
 _COLUMNS = "id, upload_id, object_key, initiated, initiator, storage_class, checksum_algorithm, checksum_type, wanted"
 
@@ -60,12 +62,12 @@ def uploads(tx: Transaction, bucket: Bucket, start: Start, most: int) -> list[Up
 
 
 def put_part(tx: Transaction, upload_id: str, part: UploadedPart) -> None:
-    """Keep a part in place of the one with the same number. The caller has seen to `store_blobs.refer`."""
+    """Keep a part in place of the one with the same number. The caller has seen to `kept_blobs.refer`."""
     where = {"id": upload_id, "number": part.number}
     row = tx.one("SELECT digest FROM multipart_part WHERE upload_id = :id AND number = :number", where)
     if row is not None:
         tx.execute("DELETE FROM multipart_part WHERE upload_id = :id AND number = :number", where)
-        store_blobs.release(tx, [row[0]], part.modified)
+        kept_blobs.release(tx, [row[0]], part.modified)
     tx.execute(
         "INSERT INTO multipart_part (upload_id, number, size, etag, digest, checksum_value, modified)"
         " VALUES (:id, :number, :size, :etag, :digest, :checksum, :modified)",
@@ -92,7 +94,7 @@ def parts(tx: Transaction, upload_id: str, after: int = 0, most: int = 10_000) -
 
 def remove(tx: Transaction, upload_id: str, now: float) -> None:
     """End an upload, completed or aborted, and let go of its parts."""
-    store_blobs.release(tx, [part.digest for part in parts(tx, upload_id)], now)
+    kept_blobs.release(tx, [part.digest for part in parts(tx, upload_id)], now)
     tx.execute("DELETE FROM multipart_part WHERE upload_id = :id", {"id": upload_id})
     tx.execute("DELETE FROM multipart_upload WHERE upload_id = :id", {"id": upload_id})
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from modelyard.blobs.interface import Blob, BlobStore
 from modelyard.clock import Clock
-from modelyard.object_store import store_blobs
+from modelyard.dispatch import kept_blobs
 from modelyard.storage.interface import Storage
 
 GRACE_SECONDS = 3600.0
@@ -25,10 +25,10 @@ def sweep(storage: Storage, blobs: BlobStore, clock: Clock, *, grace: float = GR
     """Remove the bytes that nothing has referred to for so many seconds; how many blobs that were."""
     removed = 0
     before = clock.now() - grace
-    while condemned := storage.write(lambda tx: store_blobs.condemn(tx, before, BATCH)):
+    while condemned := storage.write(lambda tx: kept_blobs.condemn(tx, before, BATCH)):
         for digest in condemned:
             blobs.delete(digest)
-        storage.write(lambda tx, gone=condemned: store_blobs.forget(tx, gone))  # type: ignore[misc]
+        storage.write(lambda tx, gone=condemned: kept_blobs.forget(tx, gone))  # type: ignore[misc]
         removed += len(condemned)
     return removed
 
@@ -42,11 +42,11 @@ def adopt_orphans(storage: Storage, blobs: BlobStore, clock: Clock) -> int:
     adopted = 0
     for digests in _batches(blobs.digests()):
         with storage.read() as tx:
-            unknown = [digest for digest in digests if not store_blobs.is_known(tx, digest)]
+            unknown = [digest for digest in digests if not kept_blobs.is_known(tx, digest)]
         orphans = [Blob(digest, size) for digest in unknown if (size := blobs.size(digest)) is not None]
         if orphans:
             now = clock.now()
-            storage.write(lambda tx, found=orphans, now=now: store_blobs.adopt(tx, found, now))  # type: ignore[misc]
+            storage.write(lambda tx, found=orphans, now=now: kept_blobs.adopt(tx, found, now))  # type: ignore[misc]
         adopted += len(orphans)
     return adopted
 

@@ -3,6 +3,7 @@
     GET /_modelyard/health     200 while the process answers at all                                    anybody
     GET /_modelyard/ready      200 when database and object storage answer, else 503 saying which      anybody
     GET /_modelyard/metrics    Prometheus's text format                                                who `metrics` says
+    GET /_modelyard/layers/…   a layer of an image                                                     who has a link from ECR
 
 No bucket can have this name, since an underscore is not valid in one. By default only this machine may read the metrics:
 they tell which operations are used and how often. A server behind a proxy on its own machine has the proxy refuse the page, or
@@ -16,7 +17,9 @@ from collections.abc import Callable
 
 import orjson
 
+from modelyard.aws.errors import ValidationException
 from modelyard.aws.http import HttpRequest, HttpResponse
+from modelyard.images import layer_links
 from modelyard.server.certificates import is_aws_host
 from modelyard.server.composition import House
 from modelyard.server.metrics import CONTENT_TYPE, Metrics
@@ -45,6 +48,8 @@ class OwnPages:
             return None
         if http.method not in ("GET", "HEAD"):
             return _json(405, {"message": "This page can only be read."})
+        if http.raw_path.startswith(layer_links.PATH):
+            return await self._layer(http.raw_path.removeprefix(layer_links.PATH))
         page = self._pages.get(http.raw_path.removeprefix(PREFIX))
         if page is None:
             return _json(404, {"message": f"There are {', '.join(PREFIX + name for name in self._pages)}."})
@@ -52,6 +57,24 @@ class OwnPages:
 
     async def _health(self, _: HttpRequest) -> HttpResponse:
         return _json(200, {"status": "alive"})
+
+    async def _layer(self, sealed: str) -> HttpResponse:
+        """What GetDownloadUrlForLayer made a link to."""
+        try:
+            digest = layer_links.digest_of(self._house.dispatcher.tokens, sealed, self._house.clock.now())
+        except ValidationException:
+            return _json(403, {"message": "This link was not made here."})
+        if digest is None:
+            return _json(403, {"message": "This link has expired."})
+        return await self._pool.run(self._bytes, digest)
+
+    def _bytes(self, digest: str) -> HttpResponse:
+        blobs = self._house.blobs
+        try:
+            size, pieces = blobs.size(digest), blobs.read(digest)
+        except FileNotFoundError:
+            return _json(404, {"message": "This layer was deleted."})
+        return HttpResponse(200, [("content-type", "application/octet-stream"), ("content-length", str(size))], pieces)
 
     async def _render_metrics(self, http: HttpRequest) -> HttpResponse:
         if not self._may_read_metrics(http.client):

@@ -7,7 +7,7 @@ from tests.contract.objects.calls import S3, read, refused, upload
 from tests.harness import Yard
 
 from modelyard.blobs.interface import Blob
-from modelyard.object_store import store_blobs
+from modelyard.dispatch import kept_blobs
 from modelyard.object_store.worker import GRACE_SECONDS, adopt_orphans, periodic, sweep
 
 FIVE = 5 * 1024 * 1024
@@ -128,12 +128,12 @@ def test_an_upload_that_the_sweep_overtakes(yard_in_process: Yard, keeper: Keepe
     house, blob = keeper.house, keeper.keep(b"x")
     adopt_orphans(house.storage, house.blobs, keeper.clock)
     with house.storage.read() as tx:
-        seen = store_blobs.look(tx, blob.digest)
+        seen = kept_blobs.look(tx, blob.digest)
     assert keeper.sweep() == 1
-    with refused("SlowDown", 503):
-        house.storage.write(lambda tx: store_blobs.refer(tx, blob, seen, house.blobs))
+    with refused("ThrottlingException"):
+        house.storage.write(lambda tx: kept_blobs.refer(tx, blob, seen, house.blobs))
     keeper.keep(b"x")
-    house.storage.write(lambda tx: store_blobs.refer(tx, blob, seen, house.blobs))
+    house.storage.write(lambda tx: kept_blobs.refer(tx, blob, seen, house.blobs))
 
 
 @pytest.mark.ours
@@ -141,16 +141,16 @@ def test_bytes_that_are_being_removed(yard_in_process: Yard, keeper: Keeper) -> 
     """While bytes are on their way out no row may name them, also when the sweep was killed; the next one ends it."""
     house, blob = keeper.house, keeper.keep(b"x")
     adopt_orphans(house.storage, house.blobs, keeper.clock)
-    condemned = house.storage.write(lambda tx: store_blobs.condemn(tx, keeper.clock.now() + 1, 10))
+    condemned = house.storage.write(lambda tx: kept_blobs.condemn(tx, keeper.clock.now() + 1, 10))
     assert condemned == [blob.digest]
     with house.storage.read() as tx:
-        seen = store_blobs.look(tx, blob.digest)
+        seen = kept_blobs.look(tx, blob.digest)
     assert seen.removing
-    with refused("SlowDown", 503):
-        house.storage.write(lambda tx: store_blobs.refer(tx, blob, seen, house.blobs))
+    with refused("ThrottlingException"):
+        house.storage.write(lambda tx: kept_blobs.refer(tx, blob, seen, house.blobs))
     assert keeper.sweep() == 1
-    with refused("SlowDown", 503):
-        house.storage.write(lambda tx: store_blobs.refer(tx, blob, seen, house.blobs))
+    with refused("ThrottlingException"):
+        house.storage.write(lambda tx: kept_blobs.refer(tx, blob, seen, house.blobs))
 
 
 @pytest.mark.ours
@@ -174,6 +174,6 @@ def test_what_verify_looks_at(s3: S3, bucket: str, keeper: Keeper) -> None:
         s3("PutObject", Bucket=bucket, Key=data.decode(), Body=data)
     found: list[Any] = []
     with keeper.house.storage.read() as tx:
-        while page := store_blobs.blobs_after(tx, found[-1].digest if found else "", 2):
+        while page := kept_blobs.blobs_after(tx, found[-1].digest if found else "", 2):
             found += page
     assert sorted(blob.digest for blob in found) == sorted(keeper.house.blobs.digests())

@@ -1,4 +1,7 @@
-"""The SQL that ties rows to bytes: which blobs are referred to, and which may go.
+"""What ties rows to bytes: which blobs are referred to, and which may go. For every part that keeps bytes.
+
+The tables `blob` and `blob_sweep` come with the object store, which was the first such part and whose worker sweeps for all. Each
+part says by `refers` in which of its tables bytes are named.
 
 Rows without bytes must never be; bytes without rows are cleared up later. So:
 
@@ -10,20 +13,20 @@ Rows without bytes must never be; bytes without rows are cleared up later. So:
   are still there.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
-from modelyard.blobs.interface import Blob, BlobStore
-from modelyard.object_store.errors import s3_error
-from modelyard.storage.interface import Transaction
+from modelyard.aws.errors import ThrottlingException
+from modelyard.blobs.interface import Blob, BlobStore, BlobWriter
+from modelyard.storage.interface import Storage, Transaction
 
-_REFERRED = (
-    "EXISTS (SELECT 1 FROM object_version WHERE digest = blob.digest)"
-    " OR EXISTS (SELECT 1 FROM object_part WHERE digest = blob.digest)"
-    " OR EXISTS (SELECT 1 FROM multipart_part WHERE digest = blob.digest)"
-    " OR EXISTS (SELECT 1 FROM pinned_part WHERE digest = blob.digest)"
-)
-"""Who refers to a blob: whatever must keep bytes readable is asked here."""
+_REFERRERS: dict[str, str] = {}
+"""By table, the condition that a row of it names a blob: whatever must keep bytes readable is asked here."""
+
+
+def refers(table: str) -> None:
+    """Declare that rows of a table name bytes, in their column `digest`, which has an index."""
+    _REFERRERS[table] = f"EXISTS (SELECT 1 FROM {table} WHERE digest = blob.digest)"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +50,56 @@ def look(tx: Transaction, digest: str) -> Seen:
 def refer(tx: Transaction, blob: Blob, seen: Seen, blobs: BlobStore) -> None:
     """Note that a row of this transaction names bytes that were committed after `seen`.
 
-    Raises SlowDown (which clients retry) in the rare case that the sweep took the same bytes away in between.
+    Raises ThrottlingException (which clients retry) in the rare case that the sweep took the same bytes away in between.
     """
     now = look(tx, blob.digest)
     if now.removing or ((seen.removing or now.rounds != seen.rounds) and blobs.size(blob.digest) != blob.size):
-        raise s3_error("SlowDown")
+        raise ThrottlingException("Please reduce your request rate.")
     tx.execute(
         "INSERT INTO blob (digest, size) VALUES (:digest, :size) ON CONFLICT (digest) DO UPDATE SET released_at = NULL",
         {"digest": blob.digest, "size": blob.size},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Bytes that are durable, and that no row names yet."""
+
+    blob: Blob
+    seen: Seen
+
+    def refer(self, tx: Transaction, blobs: BlobStore) -> None:
+        """Note that a row of this transaction names them; see `refer`."""
+        refer(tx, self.blob, self.seen, blobs)
+
+
+def keep(storage: Storage, blobs: BlobStore, pieces: Iterable[bytes]) -> Kept:
+    """Make bytes durable, outside a transaction."""
+    writer = blobs.writer()
+    try:
+        for piece in pieces:
+            writer.write(piece)
+        return commit(storage, writer)
+    finally:
+        writer.discard()
+
+
+def keep_if(storage: Storage, blobs: BlobStore, pieces: Iterable[bytes], digests: Container[str]) -> Kept | None:
+    """Make bytes durable if they have one of these digests; None, and nothing is kept, if not."""
+    writer = blobs.writer()
+    try:
+        for piece in pieces:
+            writer.write(piece)
+        return commit(storage, writer) if writer.digest() in digests else None
+    finally:
+        writer.discard()
+
+
+def commit(storage: Storage, writer: BlobWriter) -> Kept:
+    """Make what was written durable, after a look at what the sweep is about."""
+    with storage.read() as tx:
+        seen = look(tx, writer.digest())
+    return Kept(writer.commit(), seen)
 
 
 def release(tx: Transaction, digests: Iterable[str], now: float) -> None:
@@ -72,7 +116,11 @@ def condemn(tx: Transaction, before: float, most: int) -> list[str]:
     """
     when = {"before": before}
     if tx.one("SELECT 1 FROM blob WHERE released_at < :before AND removing = 0 LIMIT 1", when) is not None:
-        tx.execute(f"UPDATE blob SET released_at = NULL WHERE released_at < :before AND removing = 0 AND ({_REFERRED})", when)
+        referred = " OR ".join(_REFERRERS.values())
+        tx.execute(
+            f"UPDATE blob SET released_at = NULL WHERE released_at < :before AND removing = 0 AND ({referred})",  # noqa: S608
+            when,
+        )
         tx.execute("UPDATE blob SET removing = 1 WHERE released_at < :before", when)
         tx.execute("UPDATE blob_sweep SET rounds = rounds + 1 WHERE id = 1")
     rows = tx.all("SELECT digest FROM blob WHERE removing = 1 AND released_at IS NOT NULL LIMIT :most", {"most": most})
