@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from modelyard.registry.metadata import MEMBER
 from modelyard.registry.names import package_name
 from modelyard.storage.interface import Transaction
 
@@ -38,12 +39,18 @@ def package_documents(tx: Transaction, account: str, region: str, keys: Sequence
             wanted.append(f"(:f{position}, :v{position})")
         rows = tx.all(
             f"WITH wanted (folded, version) AS (VALUES {', '.join(wanted)})"  # noqa: S608  names of parameters
-            " SELECT p.folded, p.version, p.document FROM wanted AS w CROSS JOIN model_package AS p"
+            " SELECT p.folded, p.version, p.document, m.searchable FROM wanted AS w CROSS JOIN model_package AS p"
+            " LEFT JOIN version_metadata AS m ON m.package_id = p.id AND m.revision = p.metadata_revision"
             " WHERE p.account = :account AND p.region = :region AND p.folded = w.folded AND p.version = w.version",
             parameters,
         )
-        found.update({arns[folded, version]: document for folded, version, document in rows})
+        found.update({arns[folded, version]: _with_metadata(document, seen) for folded, version, document, seen in rows})
     return found
+
+
+def _with_metadata(document: str, searchable: str | None) -> str:
+    """The document with the version's metadata as one more member, as it was indexed."""
+    return document if searchable is None else f'{{"{MEMBER}":{searchable},{document[1:]}'
 
 
 def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:

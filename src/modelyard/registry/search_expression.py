@@ -127,7 +127,7 @@ class _Reader:
 
     def expression(self, request: Mapping[str, Any]) -> Expression:
         """The expression at one level."""
-        parts: list[Expression] = [self.condition(one) for one in request.get("Filters", ())]
+        parts: list[Expression] = [self.filter(one) for one in request.get("Filters", ())]
         parts += [self.nested(one) for one in request.get("NestedFilters", ())]
         for one in request.get("SubExpressions", ()):
             self.count()
@@ -137,6 +137,16 @@ class _Reader:
         if len(parts) == 1:
             return parts[0]
         return Some(tuple(parts)) if request.get("Operator") == "Or" else All(tuple(parts))
+
+    def filter(self, request: Mapping[str, Any]) -> Expression:
+        """One filter on the whole resource: one condition, or two on a property that may be a text or a number."""
+        name, operator = request["Name"], request.get("Operator", "Equals")
+        number = _decimal(request.get("Value", ""))
+        condition = self.condition(request)
+        if self.schema.type_of(name) is not PropertyType.ANY or number is None or operator not in ("Equals", "NotEquals"):
+            return condition
+        both = (condition, Condition(name, Between(number, number), negated=condition.negated))
+        return All(both) if condition.negated else Some(both)
 
     def nested(self, request: Mapping[str, Any]) -> Nested:
         """Filters on the elements of a list."""
@@ -181,6 +191,10 @@ def _boolean_test(name: str, operator: str, text: str) -> Test:
     if text.lower() not in ("true", "false"):
         raise SearchError(f"The property {name} is a boolean: its value must be true or false, not {text}.")
     return OneOf(frozenset((text.lower(),)))
+
+
+def _any_test(name: str, operator: str, text: str) -> Test:
+    return _number_test(name, operator, text) if operator in _COMPARISONS else _text_test(name, operator, text)
 
 
 def _number_test(name: str, operator: str, text: str) -> Test:
@@ -247,4 +261,5 @@ _TESTS: Mapping[PropertyType, Callable[[str, str, str], Test]] = {
     PropertyType.BOOLEAN: _boolean_test,
     PropertyType.NUMBER: _number_test,
     PropertyType.TIME: _time_test,
+    PropertyType.ANY: _any_test,
 }

@@ -15,6 +15,8 @@ class PropertyType(StrEnum):
     NUMBER = "number"
     TIME = "timestamp"
     BOOLEAN = "boolean"
+    ANY = "any"
+    """A text, a number or a boolean, as each resource has it."""
 
 
 _TYPES = {
@@ -51,10 +53,10 @@ class Schema:
         return None
 
 
-def schema_of(model: ServiceModel, shape_name: str) -> Schema:
-    """The schema of the kind whose search result has this shape of the service model."""
+def schema_of(model: ServiceModel, shape_name: str, more_maps: Mapping[str, PropertyType] = {}) -> Schema:
+    """The schema of the kind whose search result has this shape of the service model, with maps that AWS does not have."""
     types = {MODIFIED: PropertyType.TIME, CREATED: PropertyType.TIME}
-    maps = {TAGS: PropertyType.TEXT, METRICS: PropertyType.NUMBER}
+    maps = {TAGS: PropertyType.TEXT, METRICS: PropertyType.NUMBER, **more_maps}
     lists: set[str] = set()
 
     def walk(path: str, shape: Shape) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Request, operations_of
-from modelyard.object_store import byte_range, etag, store_objects, store_uploads
+from modelyard.object_store import byte_range, etag, store_pins, store_uploads
 from modelyard.object_store import checksum as checksums
 from modelyard.object_store.bucket import Bucket, Versioning, owner
 from modelyard.object_store.errors import invalid_argument, s3_error
@@ -30,7 +30,7 @@ def upload_part_copy(context: Context, request: Request) -> dict[str, Any]:
     with context.read() as tx:
         upload = part_target(tx, request)
         bucket, source, _ = source_version(context, tx, request)
-        parts = store_objects.parts(tx, source) if source.part_count else []
+        parts = store_pins.parts_of(tx, source)
     start, length = _copied_range(source, request.get("CopySourceRange"))
     body = Pieces(iter(read_bytes(context.blobs, source, parts, start, length)))
     received = receive(context, {}, body, kept=upload.checksum_algorithm or checksums.DEFAULT)

@@ -14,14 +14,14 @@ from modelyard.aws.services import KNOWN
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Permissions, operations_of
 from modelyard.dispatch.tags import to_list
-from modelyard.registry import search, search_store
+from modelyard.registry import metadata, search, search_store
 from modelyard.registry.pages import DEFAULT_SIZE
 from modelyard.registry.search import Query
 from modelyard.registry.search_documents import group_documents, package_documents
 from modelyard.registry.search_expression import SearchError, parse, unknown_property
 from modelyard.registry.search_item import Item
 from modelyard.registry.search_property import MODIFIED
-from modelyard.registry.search_schema import Schema, schema_of
+from modelyard.registry.search_schema import PropertyType, Schema, schema_of
 
 operation = operations_of("sagemaker")
 Request = dict[str, Any]
@@ -33,6 +33,8 @@ _RECORD_MEMBERS = {
     "ExperimentTrialComponent": "TrialComponent",
 }
 """Where the member of a search record is not named as the kind of resource."""
+_MORE = {"ModelPackage": {metadata.PREFIX: PropertyType.ANY}}
+"""Properties that AWS does not have."""
 
 search.register("ModelPackageGroup", group_documents)
 search.register("ModelPackage", package_documents)
@@ -55,7 +57,9 @@ def _schemas() -> Mapping[str, Schema]:
     records = dict(model.members(model.shape({"shape": "SearchRecord"})))
     kinds = model.shape({"shape": "ResourceType"}).traits["enum"]
     members = {kind: _RECORD_MEMBERS.get(kind, kind) for kind in kinds}
-    return {kind: schema_of(model, records[member].name) for kind, member in members.items() if member in records}
+    return {
+        kind: schema_of(model, records[member].name, _MORE.get(kind, {})) for kind, member in members.items() if member in records
+    }
 
 
 def _schema(kind: str) -> Schema:
@@ -89,6 +93,8 @@ def _query(context: Context, request: Request, schema: Schema) -> Query:
     sort_type = schema.type_of(sort_by)
     if sort_type is None:
         raise unknown_property(sort_by)
+    if sort_type is PropertyType.ANY:
+        raise SearchError(f"Results cannot be sorted by {sort_by}, whose values may be texts and numbers.")
     return Query(
         kind=request["Resource"],
         account=context.account,
