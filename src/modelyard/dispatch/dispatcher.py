@@ -333,6 +333,8 @@ class Dispatcher:
             if not decision.allowed:
                 raise Refused(permission, decision)
             granted.append(permission)
+        if operation.writes and context.owns_journal and context.journal is not None:
+            context.journal.granted = granted
         return granted
 
     def failure(self, http: HttpRequest, call: Call | None, error: AwsError, request_id: str) -> HttpResponse:

@@ -55,6 +55,8 @@ class Journal:
     """Refusals of calls within a call, until the call ends: its own transaction may be undone, they happened all the same."""
 
     entries: list[Entry] = field(default_factory=list)
+    granted: Sequence[Permission] = ()
+    """What was asked for and granted to the call itself, should it fail later."""
 
 
 class Recording:
@@ -102,7 +104,9 @@ class Recording:
             return None
         if not operation.writes and error.code not in REFUSALS:
             return None
-        permissions = (error.permission,) if isinstance(error, Refused) else ()
+        permissions: Sequence[Permission] = (error.permission,) if isinstance(error, Refused) else ()
+        if not permissions and context.journal is not None and context.owns_journal:
+            permissions = context.journal.granted
         facts = self._facts(context, model, request, permissions)
         facts |= {"outcome": error.code, "message": error.message[:LONGEST_MESSAGE], "read_only": not operation.writes}
         if isinstance(error, Refused):

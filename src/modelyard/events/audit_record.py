@@ -69,7 +69,7 @@ def _bytes(value: Any) -> bytes:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError:
         # Numbers of more than 64 bits, and text that is not Unicode: rare, and only in what is refused anyway.
-        plain = json.dumps(value, default=repr)
+        plain = json.dumps(value, default=repr, ensure_ascii=False).encode("utf-8", "replace")
         return orjson.dumps(json.loads(plain, parse_int=_small), option=orjson.OPT_SORT_KEYS)
 
 
