@@ -74,6 +74,7 @@ def verify(data: Data = DEFAULT_DATA, output: Output = Format.TABLE) -> None:
         else:
             raise CommandFailure(f"{place} is neither a Modelyard data directory nor a backup.")
     facts: dict[str, object] = {"data": str(place), **asdict(findings)}
+    del facts["damaged"]  # the problems say it in words
     if output is Format.TABLE:
         facts["problems"] = len(findings.problems)
         for problem in findings.problems:

@@ -12,6 +12,7 @@ from modelyard.blobs.directory import DirectoryBlobs
 from modelyard.blobs.interface import Blob, BlobStore
 from modelyard.cli.audit import verify_trail
 from modelyard.cli.copies import PAGE, Progress
+from modelyard.cli.registered_versions import verify_versions
 from modelyard.clock import SystemClock
 from modelyard.dispatch import kept_blobs
 from modelyard.events.trail import AuditTrail
@@ -32,10 +33,14 @@ class Findings:
     bytes: int = 0
     records: int = 0
     """Of the audit trail."""
+    versions: int = 0
+    """Versions whose artifacts are kept."""
     unnamed: int = 0
     """Blobs that no row names: of uploads under way or cut off; they are cleared away in time."""
     problems: list[str] = field(default_factory=list)
     """One sentence each; empty when all is well."""
+    damaged: set[str] = field(default_factory=set)
+    """Digests of blobs whose bytes are missing or changed."""
 
 
 def verify_data(settings: Settings, progress: Progress) -> Findings:
@@ -70,6 +75,9 @@ def _verify(storage: Storage, blobs: BlobStore, key_ring: KeyRing, progress: Pro
         return findings  # what the rows of a damaged database say of blobs is not worth reading
     _named_blobs(storage, blobs, findings, progress)
     _unnamed_blobs(storage, blobs, findings)
+    registered = verify_versions(storage, blobs, findings.damaged)
+    findings.versions = registered.versions
+    findings.problems += registered.problems
     _audit_trail(storage, AuditTrail(key_ring, SystemClock()), findings, progress)
     return findings
 
@@ -96,6 +104,7 @@ def _named_blobs(storage: Storage, blobs: BlobStore, findings: Findings, progres
             problem = _problem(blob, blobs, step)
             if problem and _still_named(storage, blob):
                 findings.problems.append(problem)
+                findings.damaged.add(blob.digest)
             findings.objects += 1
             done += blob.size
     findings.bytes = done

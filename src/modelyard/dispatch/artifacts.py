@@ -18,15 +18,6 @@ class NotLookedUp(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """Bytes that came in one piece: a whole object, or a part of one."""
-
-    size: int
-    digest: str
-    """`sha256:` and 64 hexadecimal digits."""
-
-
-@dataclass(frozen=True, slots=True)
 class FoundObject:
     """A version of an object as it was when it was looked up."""
 
@@ -37,8 +28,8 @@ class FoundObject:
     size: int
     etag: str
     """Without quotes."""
-    stretches: tuple[Stretch, ...]
-    """All its bytes, in order."""
+    digest: str | None
+    """The SHA-256 of its bytes, as `sha256:` and 64 hexadecimal digits, where it is known without reading them."""
     origin: object
     """What the keeper itself knows it by."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from modelyard.registry.model_package import PackageName
 from modelyard.storage.interface import Row, Transaction
 
 Document = dict[str, Any]
@@ -240,3 +241,13 @@ def next_unhashed(tx: Transaction, after: int) -> int | None:
         {"after": after},
     )
     return None if row is None else int(row[0])
+
+
+def integrity_after(tx: Transaction, package_id: int, most: int) -> list[tuple[int, PackageName, list[Document]]]:
+    """What was found of versions from one on, in order of their rows, for `verify`: row, name, records."""
+    rows = tx.all(
+        "SELECT i.package_id, p.account, p.region, p.folded, p.version, i.document FROM version_integrity AS i"
+        " JOIN model_package AS p ON p.id = i.package_id WHERE i.package_id > :id ORDER BY i.package_id LIMIT :most",
+        {"id": package_id, "most": most},
+    )
+    return [(row[0], PackageName(*row[1:5]), orjson.loads(row[5])) for row in rows]

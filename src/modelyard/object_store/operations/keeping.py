@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from modelyard.access.evaluation import decide
 from modelyard.access.permission import Permission
 from modelyard.blobs.interface import BlobStore
-from modelyard.dispatch.artifacts import FoundObject, NotLookedUp, Stretch, keeps_artifacts
+from modelyard.dispatch.artifacts import FoundObject, NotLookedUp, keeps_artifacts
 from modelyard.dispatch.context import Context
 from modelyard.object_store import store, store_objects, store_pins
 from modelyard.object_store.bucket import Bucket, Versioning
@@ -88,12 +88,8 @@ class ObjectKeeper:
         if version is None or version.delete_marker:
             raise NotLookedUp(f"There is no object {address}.")
         parts = store_objects.parts(tx, version) if version.part_count else []
-        if version.part_count:
-            stretches = tuple(Stretch(part.size, part.digest) for part in parts)
-        else:
-            stretches = (Stretch(version.size, version.digest or ""),)
         shown = None if bucket.versioning is Versioning.NEVER else version.version_id
-        return FoundObject(bucket.name, key, shown, version.size, version.etag, stretches, _Origin(bucket, version, parts))
+        return FoundObject(bucket.name, key, shown, version.size, version.etag, version.digest, _Origin(bucket, version, parts))
 
 
 def _allowed(context: Context, permission: Permission) -> bool:

@@ -1,8 +1,7 @@
 """What a registration looks at before its transaction: metric files, its metadata document, the artifacts and images it names."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any
 
 from modelyard.aws.errors import AwsError, ValidationException
@@ -10,6 +9,7 @@ from modelyard.dispatch.artifacts import FoundObject, Keeper, NotLookedUp, keepe
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import table
 from modelyard.registry import image, integrity, metadata, metrics
+from modelyard.registry.hashing import hashed
 from modelyard.registry.integrity import Kind, Place
 from modelyard.storage.interface import Transaction
 
@@ -122,7 +122,7 @@ class _Lookup:
             found = [keeps.find(self._context, self._tx, bucket, key)]
             if not integrity.agrees(place, found[0].etag):
                 raise NotLookedUp(f"The registration says that its ETag is {place.expected}, and it is {found[0].etag}.")
-        return Finding(objects=tuple((one, one.stretches[0].digest if len(one.stretches) == 1 else None) for one in found))
+        return Finding(objects=tuple((one, one.digest) for one in found))
 
     def _image(self, place: Place) -> Finding:
         digest = image.look_up(self._context, place.uri) if _has_images() else None
@@ -154,14 +154,6 @@ def _hashed(context: Context, finding: Finding) -> Finding:
         )
     except NotLookedUp as error:
         return Finding(reason=str(error))
-
-
-def hashed(pieces: Iterator[bytes]) -> str:
-    """The SHA-256 of bytes, as `sha256:` and 64 hexadecimal digits."""
-    seen = sha256()
-    for piece in pieces:
-        seen.update(piece)
-    return f"sha256:{seen.hexdigest()}"
 
 
 def _keeper() -> Keeper:

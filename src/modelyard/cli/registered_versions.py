@@ -1,0 +1,86 @@
+"""Whether the bytes that versions were registered with are still those bytes."""
+
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from modelyard.blobs.interface import BlobStore
+from modelyard.cli.copies import PAGE
+from modelyard.object_store import store_pins
+from modelyard.object_store.object_version import Part
+from modelyard.registry import governance_store, store
+from modelyard.registry.hashing import hashed
+from modelyard.registry.integrity import UNVERIFIED
+from modelyard.registry.model_package import PackageName
+from modelyard.storage.interface import Storage
+
+Document = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Registered:
+    """What was looked at, and what is wrong."""
+
+    versions: int = 0
+    """Versions of which something is kept."""
+    unverified: int = 0
+    """Those of them of which something could not be looked up when they were registered."""
+    problems: list[str] = field(default_factory=list)
+
+
+def verify_versions(storage: Storage, blobs: BlobStore, damaged: Container[str]) -> Registered:
+    """Compare every version's record of its artifacts with the bytes that are kept; `damaged` are digests known to be broken.
+
+    An object that came in parts is read once more, since its digest is that of all parts together.
+    """
+    found = Registered()
+    for at, records in _versions(storage):
+        found.versions += 1
+        found.unverified += any(record["Status"] == UNVERIFIED for record in records)
+        problems = [
+            f"{at.arn}: s3://{kept['Bucket']}/{kept['Key']} {problem}"
+            for record in records
+            for kept in record.get("Objects", ())
+            if (problem := _problem(storage, blobs, kept, damaged)) is not None
+        ]
+        if problems and _is_there(storage, at):
+            found.problems += problems
+    return found
+
+
+def _is_there(storage: Storage, at: PackageName) -> bool:
+    """Whether a version is there still: while a server runs it may have been deleted just now."""
+    with storage.read() as tx:
+        return store.package_document(tx, at) is not None
+
+
+def _versions(storage: Storage) -> Iterator[tuple[PackageName, list[Document]]]:
+    last = 0
+    while True:
+        with storage.read() as tx:
+            page = governance_store.integrity_after(tx, last, PAGE)
+        if not page:
+            return
+        for row, at, records in page:
+            yield at, records
+            last = row
+
+
+def _problem(storage: Storage, blobs: BlobStore, kept: Document, damaged: Container[str]) -> str | None:
+    with storage.read() as tx:
+        parts = store_pins.parts(tx, kept["Pin"])
+    if sum(part.size for part in parts) != kept["Size"] or not parts:
+        return "is no longer kept as it was registered."
+    if any(part.digest in damaged or blobs.size(part.digest) != part.size for part in parts):
+        return "is damaged: bytes that it was registered with are missing or changed."
+    if "Sha256" not in kept:
+        return None
+    digest = parts[0].digest if len(parts) == 1 else _digest(blobs, parts)
+    return (
+        None if digest == f"sha256:{kept['Sha256']}" else f"has the SHA-256 {digest}, and was registered with {kept['Sha256']}."
+    )
+
+
+def _digest(blobs: BlobStore, parts: list[Part]) -> str:
+    return hashed(chain.from_iterable(blobs.read(part.digest) for part in parts))
