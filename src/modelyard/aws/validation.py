@@ -58,6 +58,8 @@ class Validators:
                 return _sqs_error
             case "ecr":
                 return _ecr_error
+            case "logs":
+                return lambda violations: AwsError(violations.message(), code="InvalidParameterException")
             case _:
                 return _validation_exception
 

@@ -120,8 +120,8 @@ def allows_source(text: str | None, source_arn: str) -> bool:
     return permission == "allowAll" or source_arn in sources
 
 
-def _as_it_is(name: str, value: str) -> str:
-    return value
+def _own_key(name: str, value: str) -> str:
+    raise _invalid(name, value, "Modelyard does not encrypt the messages of a queue under a key of its own.")
 
 
 _CHECKS: Mapping[str, Callable[[str, str], str]] = {
@@ -130,5 +130,5 @@ _CHECKS: Mapping[str, Callable[[str, str], str]] = {
     "Policy": _policy,
     "RedrivePolicy": _redrive,
     "RedriveAllowPolicy": _redrive_allow,
-    "KmsMasterKeyId": _as_it_is,
+    "KmsMasterKeyId": _own_key,
 }

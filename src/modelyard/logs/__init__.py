@@ -1,0 +1,1 @@
+"""CloudWatch Logs: what programs print, kept in order and searched."""
