@@ -30,6 +30,9 @@ Account = Annotated[
         "--account", metavar="ID", callback=account_number, help="The account, 12 digits; without it the one that `init` made."
     ),
 ]
+Region = Annotated[
+    str | None, typer.Option("--region", metavar="REGION", help="The region; without it the one that the settings say.")
+]
 Output = Annotated[Format, typer.Option("--output", help="A table for people, or JSON for programs.")]
 
 
