@@ -104,18 +104,23 @@ class _Text:
 
     def probe(self, condition: Condition, item_id: str) -> str:
         """Whether an item has the one text of a condition."""
+        # OFFSET keeps PostgreSQL from turning the look-up of a few items into a join with all that have the text.
         assert isinstance(condition.test, OneOf)
         (text,) = condition.test.texts
         return (
             f"EXISTS (SELECT 1 FROM search_text AS b WHERE b.name_id = {self.name(condition)}"
-            f" AND b.value = {self.value(kept(text))} AND b.item_id = {item_id})"
+            f" AND b.value = {self.value(kept(text))} AND b.item_id = {item_id} LIMIT 1 OFFSET 0)"
         )
 
     def candidates(self, found: Candidates) -> str:
         """SELECT the items of all accesses, each once."""
         if len(found.accesses) == 1:
-            return self.access(found.accesses[0]).replace("SELECT", "SELECT DISTINCT", 1)
-        return " UNION ".join(self.access(access) for access in found.accesses)
+            items = self.access(found.accesses[0]).replace("SELECT", "SELECT DISTINCT", 1)
+        else:
+            items = " UNION ".join(self.access(access) for access in found.accesses)
+        # They were counted, and PostgreSQL, which cannot tell one property's values from another's, is told by the LIMIT.
+        # Powers of two, so that there are few different statements to prepare.
+        return f"SELECT item_id FROM ({items}) AS d LIMIT {1 << found.cost.bit_length()}"
 
 
 def _pattern(text: str) -> str:

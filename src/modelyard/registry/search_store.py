@@ -157,31 +157,31 @@ def _put_item(tx: Transaction, row: Mapping[str, object]) -> tuple[int, set[Entr
     return int(made[0]), set()
 
 
-def _parameters(item_id: int, wanted: set[Entry], *, texts: bool) -> list[dict[str, object]]:
-    return [
-        {"name_id": name_id, "value": value, "item_id": item_id}
-        for name_id, value in sorted(wanted, key=lambda entry: entry[0])
-        if isinstance(value, str) is texts
-    ]
+ROWS = 50
+"""Entries that one statement adds."""
+_TABLES = {True: "search_text", False: "search_number"}
 
 
 def _add(tx: Transaction, item_id: int, wanted: set[Entry]) -> None:
-    tx.execute_many(
-        "INSERT INTO search_text (name_id, value, item_id) VALUES (:name_id, :value, :item_id)",
-        _parameters(item_id, wanted, texts=True),
-    )
-    tx.execute_many(
-        "INSERT INTO search_number (name_id, value, item_id) VALUES (:name_id, :value, :item_id)",
-        _parameters(item_id, wanted, texts=False),
-    )
+    for texts, table in _TABLES.items():
+        chosen = _chosen(wanted, texts=texts)
+        for start in range(0, len(chosen), ROWS):
+            rows: list[str] = []
+            parameters: dict[str, object] = {"item_id": item_id}
+            for position, (name_id, value) in enumerate(chosen[start : start + ROWS]):
+                rows.append(f"(:n{position}, :v{position}, :item_id)")
+                parameters[f"n{position}"], parameters[f"v{position}"] = name_id, value
+            tx.execute(f"INSERT INTO {table} (name_id, value, item_id) VALUES {', '.join(rows)}", parameters)  # noqa: S608
 
 
 def _remove(tx: Transaction, item_id: int, gone: set[Entry]) -> None:
-    tx.execute_many(
-        "DELETE FROM search_text WHERE name_id = :name_id AND value = :value AND item_id = :item_id",
-        _parameters(item_id, gone, texts=True),
-    )
-    tx.execute_many(
-        "DELETE FROM search_number WHERE name_id = :name_id AND value = :value AND item_id = :item_id",
-        _parameters(item_id, gone, texts=False),
-    )
+    for texts, table in _TABLES.items():
+        for name_id, value in _chosen(gone, texts=texts):
+            tx.execute(
+                f"DELETE FROM {table} WHERE name_id = :name_id AND value = :value AND item_id = :item_id",  # noqa: S608
+                {"name_id": name_id, "value": value, "item_id": item_id},
+            )
+
+
+def _chosen(given: set[Entry], *, texts: bool) -> list[Entry]:
+    return sorted((entry for entry in given if isinstance(entry[1], str) is texts), key=lambda entry: entry[0])
