@@ -122,6 +122,7 @@ def test_metadata_only_leaves_out_the_content(yard: Yard) -> None:
         ("{", "not valid JSON"),
         ("[]", "must be a JSON object"),
         ("[" * 5000, "not valid JSON"),
+        ('{"model_package_details":' * 500 + "1" + "}" * 500, "more than 32 levels"),
         ({"overview": {}}, "The content has an unknown member overview"),
         ({"model_overview": []}, "model_overview must be an object"),
         ({"model_overview": {"model_id": 7}}, "model_overview.model_id must be a string"),
