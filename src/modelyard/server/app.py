@@ -29,6 +29,8 @@ from modelyard.storage.errors import StorageUnavailable
 DEFECT = "a defect in answering a request"
 LARGE_BODY = 256 * 1024
 """Bodies from here on are hashed, parsed and validated in a thread: it takes milliseconds."""
+MOST_BUFFERED = 256 * 1024 * 1024
+"""Bytes of large bodies in memory at a time; small ones are let through whatever large ones wait."""
 SMALL_STREAM = 1024 * 1024
 """A streaming body up to here is gathered before it takes a thread, so that a slow client does not hold one."""
 
@@ -59,6 +61,8 @@ class Application:
             }
         )
         self.writes = 0
+        self.buffered = 0
+        """Bytes that large bodies, of all requests under way, may take up."""
         self.own_pages = OwnPages(house, self.metrics, self.checks)
         self.log_writer = log_writer
         self.logs_requests = house.settings.log_level in ("debug", "info")
@@ -91,6 +95,7 @@ class Application:
         finally:
             if exchange.pipe is not None:
                 exchange.pipe.close()
+            self.buffered -= exchange.reserved
             requests.in_flight -= 1
             seconds = time.perf_counter() - exchange.started
             requests.count(exchange.name, exchange.status, seconds)
@@ -191,8 +196,14 @@ class Application:
             self.writes -= 1
 
     async def _gather(self, exchange: Exchange) -> None:
-        limit = self.house.settings.max_request_bytes
-        exchange.http.body = await gather(exchange.receive, exchange.length, limit)
+        """Read the whole body. It is in memory before its signature can be checked, so there is a limit for all of them."""
+        limit, length = self.house.settings.max_request_bytes, exchange.length
+        if length is None or length > LARGE_BODY:
+            exchange.reserved = min(limit, length or limit)
+            self.buffered += exchange.reserved
+            if self.buffered > max(MOST_BUFFERED, limit):
+                raise ThrottlingException("Rate exceeded")
+        exchange.http.body = await gather(exchange.receive, length, limit)
         exchange.body_read = True
 
     def _log(self, exchange: Exchange, seconds: float) -> None:

@@ -32,6 +32,8 @@ LARGEST_TARGET = 16 * 1024
 MOST_HEADERS = 200
 SLOWEST = 512
 """Bytes a second that a body has to arrive with, over every `body_seconds`."""
+MOST_PIPELINED = 64
+"""Requests that may wait on one connection for the answers before them; after so many it is closed."""
 MOST_DISCARDED = 256 * 1024 * 1024
 """Bytes read and thrown away of a body that was answered before it was whole, so that the client sees the answer."""
 
@@ -116,6 +118,9 @@ class Connection(HttpToolsProtocol):
             return
         if len(self.headers) > MOST_HEADERS:
             self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"A request may have {MOST_HEADERS} headers.")
+            return
+        if len(self.pipeline) >= MOST_PIPELINED:
+            self.last = True
             return
         self._begin()
 
