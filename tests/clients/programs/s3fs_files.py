@@ -1,4 +1,4 @@
-"""What pandas and pyarrow do through s3fs: write in blocks, seek, read, list, copy, remove. Its last line says when all is right."""
+"""What pandas and pyarrow do through s3fs: write in blocks, seek, read, list, copy, remove."""
 
 import secrets
 import sys
