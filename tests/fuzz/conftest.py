@@ -17,7 +17,7 @@ EXAMPLES = int(os.environ.get("MODELYARD_FUZZ_EXAMPLES", "0"))
 
 settings.register_profile(
     "fuzz",
-    max_examples=EXAMPLES or 12,
+    max_examples=EXAMPLES or 8,
     derandomize=not EXAMPLES,
     database=None,
     deadline=None,
@@ -59,9 +59,3 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FuzzedYard]:
     assert yard.stop() == 0
     assert not yard.defects(), "\n".join(yard.defects())
     yard.modelyard("verify")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _profile() -> Iterator[None]:
-    """The profile of this directory's tests alone."""
-    yield

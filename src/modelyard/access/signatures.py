@@ -24,6 +24,7 @@ TERMINATOR: Final = "aws4_request"
 UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
 UNRESERVED: Final = "-_.~"
 _BASIC_TIME: Final = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
+_SPACES: Final = re.compile(r"[ \t]+")
 _REGION: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -137,7 +138,7 @@ def canonical_headers(headers: Mapping[str, str], names: tuple[str, ...]) -> str
     for name in names:
         value = headers.get(name, "")
         if "  " in value or "\t" in value:
-            value = " ".join(value.split())
+            value = _SPACES.sub(" ", value).strip(" ")
         lines.append(f"{name}:{value}\n")
     return "".join(lines)
 
