@@ -31,24 +31,13 @@ CHUNK = 5000
 SECONDS_APART = 5.0
 """Between two registrations: a million go back two months."""
 
-COLUMNS = {
-    "model_package": [
-        "id",
-        "account",
-        "region",
-        "folded",
-        "version",
-        "group_id",
-        "approval",
-        "created",
-        "modified",
-        "metrics",
-        "document",
-    ],
-    "search_item": ["id", "space_id", "resource_key", "modified", "tags", "record"],
-    "search_text": ["name_id", "value", "item_id"],
-    "search_number": ["name_id", "value", "item_id"],
+_NAMES = {
+    "model_package": "id, account, region, folded, version, group_id, approval, created, modified, metrics, document",
+    "search_item": "id, space_id, resource_key, modified, tags, record",
+    "search_text": "name_id, value, item_id",
+    "search_number": "name_id, value, item_id",
 }
+COLUMNS = {table: names.split(", ") for table, names in _NAMES.items()}
 """The tables that grow with every version, and their columns in the order in which the operation names them."""
 
 Rows = dict[str, list[tuple[Any, ...]]]
