@@ -28,7 +28,6 @@ OVERRIDES = {
     "ResponseContentEncoding": "ContentEncoding",
     "ResponseContentLanguage": "ContentLanguage",
     "ResponseContentType": "ContentType",
-    "ResponseExpires": "Expires",
 }
 
 _may_read = on_object("s3:GetObject", of_version="s3:GetObjectVersion", existing_tags=True)
@@ -54,6 +53,9 @@ def get_object(context: Context, request: Request) -> dict[str, Any]:
     for member, header in OVERRIDES.items():
         if member in request:
             answer[header] = request[member]
+    if "ResponseExpires" in request:
+        # The model has a time in the query and a text in the answer, since objects may carry any text as Expires.
+        answer["Expires"] = formatdate(request["ResponseExpires"], usegmt=True)
     start, length = (found.part.start, found.part.length) if found.part else (0, found.version.size)
     body = read_bytes(context.blobs, found.version, found.parts, start, length)
     answer["Body"] = b"".join(body) if length <= SMALL else body
