@@ -79,8 +79,12 @@ class Seeds:
         return answer.body
 
     def _sow_sagemaker(self) -> None:
-        self._make("sagemaker", "CreateModelPackageGroup", ModelPackageGroupName="fuzz-group", Tags=[{"Key": "team", "Value": "a"}])
-        if not self.version or b"ModelPackageArn" not in self._make("sagemaker", "DescribeModelPackage", ModelPackageName=self.version):
+        self._make(
+            "sagemaker", "CreateModelPackageGroup", ModelPackageGroupName="fuzz-group", Tags=[{"Key": "team", "Value": "a"}]
+        )
+        if not self.version or b"ModelPackageArn" not in self._make(
+            "sagemaker", "DescribeModelPackage", ModelPackageName=self.version
+        ):
             made = self._make(
                 "sagemaker", "CreateModelPackage", ModelPackageGroupName="fuzz-group", InferenceSpecification=SPECIFICATION
             )

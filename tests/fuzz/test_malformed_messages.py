@@ -19,7 +19,9 @@ JSON = b"application/x-amz-json-1.1"
 FORM = b"application/x-www-form-urlencoded"
 
 LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
-BILLION_LAUGHS = f'<!DOCTYPE l [<!ENTITY l0 "ha">{LAUGHS}]><Tagging><TagSet><Tag><Key>&l9;</Key></Tag></TagSet></Tagging>'.encode()
+BILLION_LAUGHS = (
+    f'<!DOCTYPE l [<!ENTITY l0 "ha">{LAUGHS}]><Tagging><TagSet><Tag><Key>&l9;</Key></Tag></TagSet></Tagging>'.encode()
+)
 
 JSON_BODIES = {
     "nothing": b"",
@@ -88,7 +90,9 @@ XML_BODIES = {
     "an unknown namespace": b'<x:Tagging xmlns:x="urn:x"><x:TagSet/></x:Tagging>',
     "an undeclared namespace": b"<x:Tagging/>",
     "numbers that are none": b"<CompleteMultipartUpload><Part><PartNumber>1e9</PartNumber><ETag>x</ETag></Part></CompleteMultipartUpload>",
-    "a huge number": b"<CompleteMultipartUpload><Part><PartNumber>" + b"9" * 5000 + b"</PartNumber></Part></CompleteMultipartUpload>",
+    "a huge number": b"<CompleteMultipartUpload><Part><PartNumber>"
+    + b"9" * 5000
+    + b"</PartNumber></Part></CompleteMultipartUpload>",
 }
 XML_TARGETS = [
     ("PUT", "/fuzz-bucket/object", "tagging="),
@@ -148,7 +152,17 @@ def test_malformed_bodies(fuzzed: FuzzedYard):
 
 
 @pytest.mark.parametrize(
-    "kind", [b"", b"text/plain", b"application/json", b"application/x-amz-json-1.0", b"application/cbor", b"x", b"multipart/form-data", FORM]
+    "kind",
+    [
+        b"",
+        b"text/plain",
+        b"application/json",
+        b"application/x-amz-json-1.0",
+        b"application/cbor",
+        b"x",
+        b"multipart/form-data",
+        FORM,
+    ],
 )
 def test_wrong_content_types(fuzzed: FuzzedYard, kind: bytes):
     """Whatever the Content-Type says, a request is answered as its target or refused."""
@@ -188,7 +202,9 @@ WHOLE = [
                     "NestedFilters": [
                         {
                             "NestedPropertyName": "InferenceSpecification.Containers",
-                            "Filters": [{"Name": "InferenceSpecification.Containers.Image", "Operator": "Contains", "Value": "i"}],
+                            "Filters": [
+                                {"Name": "InferenceSpecification.Containers.Image", "Operator": "Contains", "Value": "i"}
+                            ],
                         }
                     ],
                     "Operator": "Or",
@@ -288,7 +304,18 @@ def test_keys_stay_in_their_bucket(fuzzed: FuzzedYard, path: str):
     checked(deleted, "s3")
 
 
-HEADER_VALUES = [b"a\xc3\xa0", b"\xa0", b"\x85x\x85", b"a  b", b"\ta", b"\xff\xfe", b"=?UTF-8?B?w6k=?=", b'"', b"a,b", b"a" * 2000]
+HEADER_VALUES = [
+    b"a\xc3\xa0",
+    b"\xa0",
+    b"\x85x\x85",
+    b"a  b",
+    b"\ta",
+    b"\xff\xfe",
+    b"=?UTF-8?B?w6k=?=",
+    b'"',
+    b"a,b",
+    b"a" * 2000,
+]
 
 
 @pytest.mark.parametrize("value", HEADER_VALUES)
@@ -364,7 +391,9 @@ def test_truncated_bodies(fuzzed: FuzzedYard, sent: int):
     broken = Wire(fuzzed.port, fuzzed.wire.credentials)
     try:
         answer = broken.exchange(
-            b"PUT /fuzz-bucket/truncated HTTP/1.1\r\ncontent-length: 10\r\n" + lines + b"\r\n" + message.body[:sent], "PUT", whole=False
+            b"PUT /fuzz-bucket/truncated HTTP/1.1\r\ncontent-length: 10\r\n" + lines + b"\r\n" + message.body[:sent],
+            "PUT",
+            whole=False,
         )
         assert 400 <= answer.status < 500, answer
     except ConnectionError:
@@ -378,7 +407,11 @@ def test_truncated_bodies(fuzzed: FuzzedYard, sent: int):
 def test_bodies_that_are_too_large(fuzzed: FuzzedYard):
     """A body beyond the limit is refused with 413, before it is read."""
     message = Message(
-        "POST", "/", "", {"x-amz-target": b"SageMaker.CreateModelPackage", "content-type": JSON}, b'{"a": "' + b"x" * 5_000_000 + b'"}'
+        "POST",
+        "/",
+        "",
+        {"x-amz-target": b"SageMaker.CreateModelPackage", "content-type": JSON},
+        b'{"a": "' + b"x" * 5_000_000 + b'"}',
     )
     answer = fuzzed.wire.send(message, "sagemaker")
     assert answer.status == 413, answer
@@ -404,7 +437,11 @@ def test_broken_aws_chunks(fuzzed: FuzzedYard, body: bytes):
     """Chunks of AWS's own framing that are broken or not signed are refused, and leave no object."""
     fuzzed.seeds.sow("s3")
     for words in (b"STREAMING-UNSIGNED-PAYLOAD-TRAILER", b"STREAMING-AWS4-HMAC-SHA256-PAYLOAD", b"STREAMING-CAKE"):
-        headers = {"content-encoding": b"aws-chunked", "x-amz-decoded-content-length": b"5", "x-amz-trailer": b"x-amz-checksum-crc32"}
+        headers = {
+            "content-encoding": b"aws-chunked",
+            "x-amz-decoded-content-length": b"5",
+            "x-amz-trailer": b"x-amz-checksum-crc32",
+        }
         message = Message("PUT", "/fuzz-bucket/chunked", "", headers, body)
         before = fuzzed.changes()
         answer = fuzzed.wire.send(message, "s3", payload=words)
