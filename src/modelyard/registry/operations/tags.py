@@ -12,6 +12,7 @@ from modelyard.dispatch.operation import Mode, Permissions, operations_of
 from modelyard.dispatch.resources import find
 from modelyard.registry import search_store, store
 from modelyard.registry.operations.groups import KIND as GROUP
+from modelyard.registry.operations.model_cards import card_at, reindex_card_tags
 from modelyard.registry.operations.packages import reindex_tags
 from modelyard.registry.permissions import group_at, package_at, tag_conditions
 
@@ -65,10 +66,12 @@ def delete_tags(context: Context, request: Request) -> Request:
 
 
 def _tell_search(context: Context, arn: str) -> None:
-    """Groups and packages are searched by their tags."""
+    """Groups, packages and model cards are searched by their tags."""
     kind = Arn.parse(arn).resource.partition("/")[0]
     if kind == "model-package":
         reindex_tags(context, package_at(context, arn))
+    elif kind == "model-card":
+        reindex_card_tags(context, card_at(context, arn))
     elif kind == "model-package-group":
         found = store.group(context.tx, group_at(context, arn))
         assert found is not None
