@@ -57,7 +57,7 @@ class Application:
                     "Calls that run in or wait for the threads for objects.",
                     lambda: self.streams.busy,
                 ),
-                "modelyard_writes_in_flight": ("Writes whose commit is waited for.", lambda: self.writes),
+                "modelyard_writes_in_flight": ("Writes that are prepared or whose commit is waited for.", lambda: self.writes),
             }
         )
         self.writes = 0
@@ -187,11 +187,13 @@ class Application:
         return await self.reads.run(self.dispatcher.perform, call)
 
     async def _write(self, call: Call) -> HttpResponse:
-        if self.dispatcher.prepares(call):
-            await (self.streams if call.streams_in else self.reads).run(self.dispatcher.prepare, call)
         self.writes += 1
         try:
-            return await settled(self.dispatcher.submit(call))
+            if not self.dispatcher.prepares(call):
+                return await settled(self.dispatcher.submit(call))
+            threads = self.streams if call.streams_in else self.reads
+            # The thread queues the write itself, so that the writer need not wait for the event loop's turn.
+            return await settled(await threads.run(self.dispatcher.prepare_and_submit, call))
         finally:
             self.writes -= 1
 
