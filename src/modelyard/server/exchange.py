@@ -64,9 +64,10 @@ class Exchange:
 
 def request_from(scope: Scope) -> HttpRequest:
     """The head of a request in the form that every layer below uses."""
+    # Spaces and tabs alone are taken off: 0xA0 and 0x85 are white space as Latin-1, and parts of letters as UTF-8.
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1").strip()
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1").strip(" \t")
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     client = scope["client"]
     return HttpRequest(
