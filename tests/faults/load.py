@@ -77,7 +77,7 @@ def load(yard: RunningYard, directory: Path) -> Iterator[Load]:
 
 
 def check_versions(yard: RunningYard, records: list[dict[str, Any]]) -> None:
-    """Every acknowledged registration is one version, numbers are 1, 2, 3 …, and approvals are the last that were acknowledged."""
+    """Every acknowledged registration is one version, numbers are 1, 2, 3 …, approvals are the last that were acknowledged."""
     client = yard.client("sagemaker")
     registered = {line["registered"]: line["label"] for line in records if "registered" in line}
     labels = [line["label"] for line in records if "registered" in line]

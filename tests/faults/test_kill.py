@@ -14,7 +14,7 @@ ROUNDS = 6
 
 @pytest.mark.parametrize("own_yard", ["sqlite", "postgresql"], indirect=True)
 def test_nothing_acknowledged_is_lost_by_kill_9(own_yard: RunningYard, tmp_path: Path):
-    """After many kills every acknowledged write is there, whole and once; a repeated ClientToken gives the version it gave before."""
+    """After many kills every acknowledged write is there, whole and once; a repeated ClientToken gives the version of before."""
     moments = random.Random(7)
     with load(own_yard, tmp_path / "records") as clients:
         clients.start(seed=7)

@@ -89,7 +89,7 @@ XML_BODIES = {
     "text where elements belong": b"<Tagging>text<TagSet>text</TagSet></Tagging>",
     "an unknown namespace": b'<x:Tagging xmlns:x="urn:x"><x:TagSet/></x:Tagging>',
     "an undeclared namespace": b"<x:Tagging/>",
-    "numbers that are none": b"<CompleteMultipartUpload><Part><PartNumber>1e9</PartNumber><ETag>x</ETag></Part></CompleteMultipartUpload>",
+    "numbers that are none": b"<CompleteMultipartUpload><Part><PartNumber>1e9</PartNumber></Part></CompleteMultipartUpload>",
     "a huge number": b"<CompleteMultipartUpload><Part><PartNumber>"
     + b"9" * 5000
     + b"</PartNumber></Part></CompleteMultipartUpload>",
@@ -116,7 +116,7 @@ FORM_BODIES = {
     "not UTF-8": b"Action=GetUser&UserName=%ff%fe&Version=2010-05-08",
     "NUL": b"Action=GetUser&UserName=%00&Version=2010-05-08",
     "a list with a hole": b"Action=TagUser&UserName=fuzz-user&Tags.member.1000000000.Key=a&Tags.member.1000000000.Value=b",
-    "a list with wrong numbers": b"Action=TagUser&UserName=fuzz-user&Tags.member.-1.Key=a&Tags.member.x.Key=b&Tags.member.1e3.Key=c",
+    "a list with wrong numbers": b"Action=TagUser&UserName=fuzz-user&Tags.member.-1.Key=a&Tags.member.x.Key=b&Tags.member.1e.Key=",
     "a list that is a text": b"Action=TagUser&UserName=fuzz-user&Tags=a",
     "a text that is a list": b"Action=GetUser&UserName.member.1=fuzz-user",
     "a deep name": b"Action=TagUser&" + b".".join([b"a"] * 20_000) + b"=1",
@@ -228,7 +228,8 @@ WHOLE = [
     ),
     (
         Message("POST", "/fuzz-bucket", "delete="),
-        b'<?xml version="1.0"?><Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Object><Key>x</Key></Object><Quiet>true</Quiet></Delete>',
+        b'<?xml version="1.0"?><Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Object><Key>x</Key></Object>'
+        b"<Quiet>true</Quiet></Delete>",
         "s3",
     ),
     (

@@ -11,6 +11,7 @@ import re
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPResponse
@@ -79,7 +80,11 @@ def message_of(service: str, operation: str, parameters: Mapping[str, Any]) -> M
         body = _form(list(body.items())).encode()
     elif isinstance(body, str):
         body = body.encode("utf-8", "surrogatepass")
+    if not isinstance(body, bytes | bytearray):
+        raise CannotBeSent("a body that is not bytes")
     headers = {name.lower(): _bytes(value) for name, value in made["headers"].items()}
+    if operation == "GetObjectAttributes" and not headers.get("x-amz-object-attributes"):
+        raise CannotBeSent("without that header it is GetObject")
     headers.pop("content-length", None)
     if any(_CONTROL.search(value) for value in headers.values()):
         raise CannotBeSent("a header cannot hold a control character: test_malformed_messages tries")
@@ -169,10 +174,9 @@ class Wire:
         """Send bytes and read an answer; `whole` says that the bytes are all of a request, so that the connection stays."""
         connection = self._connected()
         connection.settimeout(SECONDS)
-        try:
+        # The server may answer, and hang up, before it was told everything.
+        with suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(data)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # the server may answer, and hang up, before it was told everything
         if not whole:
             connection.shutdown(socket.SHUT_WR)
         response = HTTPResponse(connection, method=method)
