@@ -24,6 +24,7 @@ TERMINATOR: Final = "aws4_request"
 UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
 UNRESERVED: Final = "-_.~"
 _BASIC_TIME: Final = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
+_BASIC_TIME_LENGTH: Final = len("20240131T235959Z")
 _SPACES: Final = re.compile(r"[ \t]+")
 _REGION: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
@@ -93,9 +94,13 @@ def check_signed_headers(headers: Mapping[str, str], claim: Claim, family: Famil
         raise unsigned_headers(family, forgotten)
 
 
-@lru_cache(maxsize=4096)
 def parse_basic_time(text: str) -> float | None:
     """Epoch seconds of `YYYYMMDDTHHMMSSZ`; None when it is no such time."""
+    return _parse_basic_time(text) if len(text) == _BASIC_TIME_LENGTH else None
+
+
+@lru_cache(maxsize=4096)
+def _parse_basic_time(text: str) -> float | None:
     if not _BASIC_TIME.fullmatch(text):
         return None
     try:
