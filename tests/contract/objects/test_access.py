@@ -170,3 +170,29 @@ def test_a_deny_in_the_bucket_policy_wins(s3: S3, bucket: str) -> None:
     s3("PutObject", Bucket=bucket, Key="kept/k", Body=b"x")
     with refused("AccessDeniedException", match="explicit deny in a resource-based policy"):
         s3("DeleteObject", Bucket=bucket, Key="kept/k")
+
+
+@pytest.mark.documented
+def test_a_copy_brings_tags_only_where_they_may_be_read_and_put(s3: S3, bucket: str) -> None:
+    """Copying is no way to tag an object, or to learn tags, without the permissions for that."""
+    s3("PutObject", Bucket=bucket, Key="tagged", Body=b"x", Tagging="public=yes")
+    s3("PutObject", Bucket=bucket, Key="plain", Body=b"x")
+    bytes_alone = [statement(["s3:GetObject", "s3:PutObject"], "*")]
+    copy = {"Bucket": bucket, "Key": "copy"}
+    s3("CopyObject", **copy, CopySource=f"{bucket}/plain", by=somebody(*bytes_alone))
+    with refused("AccessDeniedException", match="s3:GetObjectTagging"):
+        s3("CopyObject", **copy, CopySource=f"{bucket}/tagged", by=somebody(*bytes_alone))
+    reading = [*bytes_alone, statement("s3:GetObjectTagging", "*")]
+    with refused("AccessDeniedException", match="s3:PutObjectTagging"):
+        s3("CopyObject", **copy, CopySource=f"{bucket}/tagged", by=somebody(*reading))
+    no_public_tags = {"StringNotEquals": {"s3:RequestObjectTag/public": "yes"}}
+    with refused("AccessDeniedException", match="s3:PutObjectTagging"):
+        conditional = statement("s3:PutObjectTagging", "*", Condition=no_public_tags)
+        s3("CopyObject", **copy, CopySource=f"{bucket}/tagged", by=somebody(*reading, conditional))
+    s3("CopyObject", **copy, CopySource=f"{bucket}/tagged", by=somebody(*reading, statement("s3:PutObjectTagging", "*")))
+    assert s3("GetObjectTagging", **copy)["TagSet"] == [{"Key": "public", "Value": "yes"}]
+    untagged = somebody(*bytes_alone)
+    with refused("AccessDeniedException", match="s3:PutObjectTagging"):
+        s3("CopyObject", **copy, CopySource=f"{bucket}/tagged", TaggingDirective="REPLACE", Tagging="a=b", by=untagged)
+    s3("CopyObject", **copy, CopySource=f"{bucket}/tagged", TaggingDirective="REPLACE", by=untagged)
+    assert s3("GetObjectTagging", **copy)["TagSet"] == []
