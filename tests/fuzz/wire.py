@@ -18,6 +18,7 @@ from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from botocore.model import OperationModel
 from botocore.serialize import create_serializer
 from tests.fuzz.requests import operation_model
 from tests.running import Credentials
@@ -66,6 +67,7 @@ def message_of(service: str, operation: str, parameters: Mapping[str, Any]) -> M
         target = f"{model.metadata['targetPrefix']}.{operation}".encode()
         body = json.dumps(parameters, default=lambda value: base64.b64encode(value).decode()).encode()
         return Message("POST", "/", "", {"x-amz-target": target, "content-type": b"application/x-amz-json-1.1"}, body)
+    _refuse_what_is_another_operation(model, parameters)
     serializer = create_serializer(model.service_model.resolved_protocol, include_validation=False)
     try:
         made = serializer.serialize_to_request(dict(parameters), model)
@@ -83,12 +85,20 @@ def message_of(service: str, operation: str, parameters: Mapping[str, Any]) -> M
     if not isinstance(body, bytes | bytearray):
         raise CannotBeSent("a body that is not bytes")
     headers = {name.lower(): _bytes(value) for name, value in made["headers"].items()}
-    if operation == "GetObjectAttributes" and not headers.get("x-amz-object-attributes"):
-        raise CannotBeSent("without that header it is GetObject")
     headers.pop("content-length", None)
     if any(_CONTROL.search(value) for value in headers.values()):
         raise CannotBeSent("a header cannot hold a control character: test_malformed_messages tries")
     return Message(made["method"], path, query, headers, bytes(body))
+
+
+def _refuse_what_is_another_operation(model: OperationModel, parameters: Mapping[str, Any]) -> None:
+    """Without a bucket or a key in the path, or a parameter that tells operations apart, S3 would see another operation."""
+    if model.service_model.service_name != "s3" or model.input_shape is None:
+        return
+    for name in model.input_shape.required_members:
+        location = model.input_shape.members[name].serialization.get("location")
+        if name not in parameters or (location in ("uri", "header") and parameters[name] in ("", [])):
+            raise CannotBeSent(f"without {name} it is another operation")
 
 
 def _form(pairs: list[tuple[str, Any]]) -> str:
