@@ -14,6 +14,7 @@ from typing import Any
 from modelyard.aws.catalogue import routes_by_body
 from modelyard.aws.errors import AwsError, ThrottlingException
 from modelyard.aws.http import HttpResponse
+from modelyard.blobs.interface import BlobsUnavailable
 from modelyard.dispatch.dispatcher import Call
 from modelyard.dispatch.operation import Mode
 from modelyard.server.body import BodyPipe, ClientDisconnected, Receive, gather
@@ -118,6 +119,9 @@ class Application:
             return self._failure(
                 exchange, AwsError("The service cannot reach its database.", code="ServiceUnavailable", status=503)
             )
+        except BlobsUnavailable as error:
+            log.error("the bytes of objects cannot be reached: %s", error, extra={"request_id": exchange.request_id})
+            return self._failure(exchange, AwsError("The service cannot keep bytes.", code="ServiceUnavailable", status=503))
         except ClientDisconnected:
             raise
         except Exception:
