@@ -32,10 +32,15 @@ def package_at(context: Context, text: str) -> PackageName:
 
 
 def group_resource(context: Context, at: GroupName) -> Resource:
-    """A group, with its tags and its policy."""
+    """A group, with its tags and its policy.
+
+    Its ARN is as the request has it: a refusal is not to tell whoever may not see the group how its name is written.
+    """
     access = store.group_access(context.tx, at)
-    arn = at.arn if access is None else GroupName(at.account, at.region, access.name).arn
-    return Resource(arn, at.account, TagsOnDemand(context.tx, arn), None if access is None else access.policy)
+    if access is None:
+        return Resource(at.arn, at.account)
+    stored_arn = GroupName(at.account, at.region, access.name).arn
+    return Resource(at.arn, at.account, TagsOnDemand(context.tx, stored_arn), access.policy)
 
 
 def package_resource(context: Context, at: PackageName) -> Resource:

@@ -67,14 +67,12 @@ class GroupAccess:
 
     name: str
     policy: str | None
-    next_version: int
 
 
 def group_access(tx: Transaction, at: GroupName) -> GroupAccess | None:
     """The name as created and the policy of a group, for every decision on it or its versions."""
     row = tx.one(
-        "SELECT name, policy, next_version FROM model_package_group"
-        " WHERE account = :account AND region = :region AND folded = :folded",
+        "SELECT name, policy FROM model_package_group WHERE account = :account AND region = :region AND folded = :folded",
         {"account": at.account, "region": at.region, "folded": at.folded},
     )
     return None if row is None else GroupAccess(*row)

@@ -173,6 +173,19 @@ def test_a_deny_in_the_bucket_policy_wins(s3: S3, bucket: str) -> None:
 
 
 @pytest.mark.documented
+def test_a_bucket_with_tags_needs_the_permission_to_tag(s3: S3) -> None:
+    """Tags grant access, so giving a new bucket some is a permission of its own."""
+    tagged = {"Bucket": "tagged", "CreateBucketConfiguration": {"Tags": [{"Key": "team", "Value": "fraud"}]}}
+    creating = statement("s3:CreateBucket", "*")
+    with refused("AccessDeniedException", match="s3:TagResource"):
+        s3("CreateBucket", **tagged, by=somebody(creating))
+    of_weather = statement("s3:TagResource", "*", Condition={"StringEquals": {"aws:RequestTag/team": "weather"}})
+    with refused("AccessDeniedException", match="s3:TagResource"):
+        s3("CreateBucket", **tagged, by=somebody(creating, of_weather))
+    s3("CreateBucket", **tagged, by=somebody(creating, statement("s3:TagResource", "arn:aws:s3:::tagged")))
+
+
+@pytest.mark.documented
 def test_a_copy_brings_tags_only_where_they_may_be_read_and_put(s3: S3, bucket: str) -> None:
     """Copying is no way to tag an object, or to learn tags, without the permissions for that."""
     s3("PutObject", Bucket=bucket, Key="tagged", Body=b"x", Tagging="public=yes")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.harness import ACCOUNT, Yard, user
+from tests.harness import ACCOUNT, OTHER_ACCOUNT, Yard, user
 
 from modelyard.access.principal import Principal
 from modelyard.aws.errors import AccessDeniedException, AwsError, ValidationException
@@ -53,6 +53,20 @@ def test_a_request_does_nothing_in_another_region(yard: Yard, operation: str, re
     """An ARN leads out of the account, where policies allow it, but not out of the region that the request was signed for."""
     with pytest.raises(ValidationException, match=r"is not in eu-west-1, the region of this request\.|does not exist\."):
         yard.call("sagemaker", operation, region="eu-west-1", **request_)
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize(("operation", "request_"), list(calls_by_arn()))
+def test_a_refusal_tells_other_accounts_nothing(yard: Yard, operation: str, request_: dict[str, Any]) -> None:
+    """What is there is refused in the words of what is not there: no spelling, no number of versions."""
+
+    def refusal(name: str) -> str:
+        asked = json.loads(json.dumps(request_).replace("Weather", name).replace("weather", name).replace("/card", f"/{name}"))
+        with pytest.raises(AccessDeniedException) as caught:
+            yard.call("sagemaker", operation, user(OTHER_ACCOUNT), **asked)
+        return str(caught.value)
+
+    assert refusal("weather") == refusal("nothing").replace("nothing", "weather")
 
 
 @pytest.mark.ours

@@ -49,8 +49,8 @@ def _creation(context: Context, request: Request) -> Iterable[Permission]:
         )
     if "ModelPackageGroupName" in request:
         at = group_at(context, request["ModelPackageGroupName"])
-        access = store.group_access(context.tx, at)
-        resource = within_group(context, at, 1 if access is None else access.next_version)
+        # Not the number that the version will have: a refusal would tell other accounts how many there are.
+        resource = within_group(context, at, "*")
     elif "ModelPackageName" in request:
         package = package_at(context, request["ModelPackageName"])
         resource = Resource(package.arn, package.account)

@@ -14,7 +14,7 @@ from modelyard.registry import search_store, store
 from modelyard.registry.operations.groups import KIND as GROUP
 from modelyard.registry.operations.model_cards import card_at, reindex_card_tags
 from modelyard.registry.operations.packages import reindex_tags
-from modelyard.registry.permissions import group_at, package_at, tag_conditions
+from modelyard.registry.permissions import group_at, group_resource, package_at, tag_conditions
 
 operation = operations_of("sagemaker")
 Request = dict[str, Any]
@@ -22,14 +22,22 @@ Request = dict[str, Any]
 
 def _on_resource(action: str) -> Permissions:
     def permissions(context: Context, request: Request) -> Iterable[Permission]:
-        arn = Arn.parse(request["ResourceArn"])
-        resource = find(context, arn) or Resource(request["ResourceArn"], arn.account)
+        resource = _asked_for(context, request["ResourceArn"])
         conditions = tag_conditions(request.get("Tags", []))
         if "TagKeys" in request:
             conditions["aws:TagKeys"] = tuple(request["TagKeys"])
         yield Permission(f"sagemaker:{action}", resource, conditions)
 
     return permissions
+
+
+def _asked_for(context: Context, text: str) -> Resource:
+    """What an ARN names, as policies see it, whether it is there or not."""
+    arn = Arn.parse(text)
+    found = find(context, arn)
+    if found is not None and arn.resource.startswith("model-package-group/"):
+        return group_resource(context, group_at(context, text))  # in the caller's spelling
+    return found or Resource(text, arn.account)
 
 
 def _existing(context: Context, request: Request) -> Resource:
