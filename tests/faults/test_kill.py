@@ -1,5 +1,6 @@
 """kill -9 of the server while clients register, approve and upload."""
 
+import os
 import random
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ from tests.faults.load import check_at_rest, load
 from tests.running import RunningYard
 
 pytestmark = [pytest.mark.ours, pytest.mark.slow]
-ROUNDS = 6
+ROUNDS = int(os.environ.get("MODELYARD_FAULT_ROUNDS", "6"))
 
 
 @pytest.mark.parametrize("own_yard", ["sqlite", "postgresql"], indirect=True)
