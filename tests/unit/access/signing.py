@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+
 from modelyard.access import store
 from modelyard.access.accounts import create_account
 from modelyard.access.authentication import Authenticator, Caller

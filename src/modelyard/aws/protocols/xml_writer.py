@@ -24,7 +24,7 @@ _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
 
 
 def readable(text: str) -> str:
-    """Text of an error as it may stand in an element. What XML has no place for is replaced: a client must be able to read why."""
+    """Text of an error as it may stand in an element; what XML has no place for is replaced, so that a client can read why."""
     return escape(_NOT_IN_XML.sub("\ufffd", text))
 
 

@@ -7,6 +7,7 @@ from itertools import accumulate, chain
 from typing import Any
 
 from modelyard.blobs.interface import BlobStore
+from modelyard.access.principal import PrincipalKind
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Request, operations_of
 from modelyard.object_store import byte_range, etag, preconditions, store_objects
@@ -29,6 +30,7 @@ OVERRIDES = {
     "ResponseContentLanguage": "ContentLanguage",
     "ResponseContentType": "ContentType",
 }
+OVERRIDES_OF_ANSWER = frozenset({*OVERRIDES, "ResponseExpires"})
 
 _may_read = on_object("s3:GetObject", of_version="s3:GetObjectVersion", existing_tags=True)
 
@@ -47,6 +49,9 @@ class Found:
 @operation("GetObject", mode=Mode.STREAM, permissions=_may_read, anonymous=True)
 def get_object(context: Context, request: Request) -> dict[str, Any]:
     """The bytes of an object, or a range or part of them."""
+    if context.principal.kind is PrincipalKind.ANONYMOUS and not OVERRIDES_OF_ANSWER.isdisjoint(request):
+        # Else anybody could make a link under which an object that is public is a page of this host.
+        raise s3_error("InvalidRequest", "Request specific response headers cannot be used for anonymous GET requests.")
     with context.read() as tx:
         found = _find(tx, context, request)
     answer = _members(request, found)
