@@ -209,3 +209,15 @@ def test_a_copy_brings_tags_only_where_they_may_be_read_and_put(s3: S3, bucket: 
         s3("CopyObject", **copy, CopySource=f"{bucket}/tagged", TaggingDirective="REPLACE", Tagging="a=b", by=untagged)
     s3("CopyObject", **copy, CopySource=f"{bucket}/tagged", TaggingDirective="REPLACE", by=untagged)
     assert s3("GetObjectTagging", **copy)["TagSet"] == []
+
+
+@pytest.mark.documented
+@pytest.mark.parametrize("member", ["ResponseContentType", "ResponseContentDisposition", "ResponseCacheControl"])
+def test_nobody_chooses_the_headers_of_a_public_object(s3: S3, bucket: str, member: str) -> None:
+    """Who is not signed in reads a public object as its owner put it, and not as a page of this host."""
+    s3("PutObject", Bucket=bucket, Key="k", Body=b"<script>", ContentType="text/plain")
+    let(s3, statement("s3:GetObject", f"arn:aws:s3:::{bucket}/*", Principal="*"))
+    assert s3("GetObject", Bucket=bucket, Key="k", by=NOBODY)["ContentType"] == "text/plain"
+    with refused("InvalidRequest", 400, match="cannot be used for anonymous GET requests"):
+        s3("GetObject", Bucket=bucket, Key="k", by=NOBODY, **{member: "text/html"})
+    assert s3("GetObject", Bucket=bucket, Key="k", **{member: "text/html"})

@@ -6,8 +6,8 @@ from email.utils import formatdate
 from itertools import accumulate, chain
 from typing import Any
 
-from modelyard.blobs.interface import BlobStore
 from modelyard.access.principal import PrincipalKind
+from modelyard.blobs.interface import BlobStore
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Request, operations_of
 from modelyard.object_store import byte_range, etag, preconditions, store_objects
