@@ -90,6 +90,34 @@ def test_tagging_a_version_does_not_move_it_into_another_team(yard: Yard) -> Non
             yard.call("sagemaker", "DescribeModelPackage", other_team, ModelPackageName=VERSION)
 
 
+@pytest.mark.documented
+def test_a_role_is_handed_over_only_by_who_may_pass_it(yard: Yard) -> None:
+    """The role that validation runs under is passed to SageMaker, which takes iam:PassRole on it."""
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/in"}}
+    job = {
+        "TransformInput": {"DataSource": source},
+        "TransformOutput": {"S3OutputPath": "s3://b/out"},
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    }
+    role = f"arn:aws:iam::{ACCOUNT}:role/validation"
+    profiles = [{"ProfileName": "p", "TransformJobDefinition": job}]
+    given = {
+        "ModelPackageGroupName": "Weather",
+        "SkipModelValidation": "All",
+        "ValidationSpecification": {"ValidationRole": role, "ValidationProfiles": profiles},
+    }
+    registering = {"Action": "sagemaker:CreateModelPackage"}
+    to_others = {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
+    for more in ([], [{"Action": "iam:PassRole", "Resource": role + "2"}], [{"Action": "iam:PassRole", "Condition": to_others}]):
+        with pytest.raises(AccessDeniedException, match=f"iam:PassRole on resource: {role} "):
+            yard.call("sagemaker", "CreateModelPackage", allowed(registering, *more), **given)
+    passing = {"Action": "iam:PassRole", "Resource": role}
+    assert yard.call("sagemaker", "CreateModelPackage", allowed(registering, passing), **given)
+    foreign = json.loads(json.dumps(given).replace(f"iam::{ACCOUNT}", f"iam::{OTHER_ACCOUNT}"))
+    with pytest.raises(AccessDeniedException, match="iam:PassRole"):
+        yard.call("sagemaker", "CreateModelPackage", **foreign)
+
+
 @pytest.mark.ours
 def test_a_clone_takes_over_no_approval(yard: Yard) -> None:
     """Who may not approve does not get an approved version by cloning one."""

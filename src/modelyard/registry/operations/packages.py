@@ -7,6 +7,7 @@ import orjson
 
 from modelyard.access.evaluation import decide
 from modelyard.access.permission import Permission, Resource
+from modelyard.access.roles import pass_role
 from modelyard.aws.arns import Arn
 from modelyard.aws.errors import ValidationException
 from modelyard.aws.http import Document
@@ -56,7 +57,9 @@ def _creation(context: Context, request: Request) -> Iterable[Permission]:
         resource = Resource(package.arn, package.account)
     else:
         raise ValidationException("Missing ARN.")
-    return creation(context, "CreateModelPackage", resource, request)
+    yield from creation(context, "CreateModelPackage", resource, request)
+    if "ValidationSpecification" in request:
+        yield pass_role(context.tx, request["ValidationSpecification"]["ValidationRole"], "sagemaker.amazonaws.com")
 
 
 @operation("CreateModelPackage", mode=Mode.WRITE, permissions=_creation, prepare=metrics.read_files, prepares=metrics.names_files)
