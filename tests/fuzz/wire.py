@@ -97,7 +97,8 @@ def _refuse_what_is_another_operation(model: OperationModel, parameters: Mapping
         return
     for name in model.input_shape.required_members:
         location = model.input_shape.members[name].serialization.get("location")
-        if name not in parameters or (location in ("uri", "header") and parameters[name] in ("", [])):
+        empty = ("", []) if location in ("uri", "header") else ()
+        if parameters.get(name) in (None, *empty) or (location == "querystring" and isinstance(parameters[name], dict | list)):
             raise CannotBeSent(f"without {name} it is another operation")
 
 
