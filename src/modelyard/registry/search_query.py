@@ -96,9 +96,10 @@ class _Text:
             return ""
         return f" AND {column} >= {self.value(test.low)} AND {column} <= {self.value(test.high)}"
 
-    def access(self, access: Access) -> str:
-        """SELECT the items of one access."""
-        text = f"SELECT a.item_id FROM ({self.entries(access.condition)}) AS a"
+    def access(self, access: Access, most: int) -> str:
+        """SELECT the items of one access, whose entries were counted: at most `most`."""
+        # PostgreSQL, which cannot tell one property's values from another's, is told by the LIMIT.
+        text = f"SELECT a.item_id FROM ({self.entries(access.condition)} LIMIT {most}) AS a"
         probes = [self.probe(condition, "a.item_id") for condition in access.also]
         return f"{text} WHERE {' AND '.join(probes)}" if probes else text
 
@@ -114,13 +115,11 @@ class _Text:
 
     def candidates(self, found: Candidates) -> str:
         """SELECT the items of all accesses, each once."""
+        # A power of two, so that there are few different statements to prepare.
+        most = 1 << found.cost.bit_length()
         if len(found.accesses) == 1:
-            items = self.access(found.accesses[0]).replace("SELECT", "SELECT DISTINCT", 1)
-        else:
-            items = " UNION ".join(self.access(access) for access in found.accesses)
-        # They were counted, and PostgreSQL, which cannot tell one property's values from another's, is told by the LIMIT.
-        # Powers of two, so that there are few different statements to prepare.
-        return f"SELECT item_id FROM ({items}) AS d LIMIT {1 << found.cost.bit_length()}"
+            return self.access(found.accesses[0], most).replace("SELECT", "SELECT DISTINCT", 1)
+        return " UNION ".join(self.access(access, most) for access in found.accesses)
 
 
 def _pattern(text: str) -> str:
