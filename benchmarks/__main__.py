@@ -2,7 +2,8 @@
 
     python -m benchmarks [--million] [NAME …]
 
-Each is a program of its own, which writes its figures to `benchmarks/results/`; then the picture is drawn anew. A run of all
+Each is a program of its own, which writes its figures to `benchmarks/results/`; then the picture
+and the tables of docs/benchmarks.md are made anew. A run of all
 takes about a quarter of an hour, with `--million` twice as long and 8 GB of disk. Compare figures of one run only, and mind
 `load_average` in them: a machine that does other things shows it in every figure.
 """
@@ -39,7 +40,8 @@ def main() -> int:
     if unknown := set(arguments.names) - set(NAMES):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
     failed = [name for name in arguments.names or NAMES if not _run(name, million=arguments.million)]
-    subprocess.run([sys.executable, "-m", "benchmarks.draw"], check=True)
+    for shown in ("draw", "tables"):
+        subprocess.run([sys.executable, "-m", f"benchmarks.{shown}"], check=True)
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0

@@ -61,7 +61,7 @@ def _milliseconds(value: float) -> str:
 
 def _bars(result: Mapping[str, Any]) -> Iterator[str]:
     """The peers: bars on a logarithmic scale."""
-    left, right, top, bottom, least, most = 165, 520, 84, 520, 0.05, 50_000
+    left, right, top, bottom, least, most = 175, 520, 84, 520, 0.05, 50_000
 
     def x(value: float) -> float:
         return left + (right - left) * math.log(value / least) / math.log(most / least)
@@ -93,8 +93,8 @@ def _bars(result: Mapping[str, Any]) -> Iterator[str]:
                 continue
             y = middle + (bar - 1) * 17 - 7
             yield f'<rect x="{left}" y="{y:.1f}" width="{x(value) - left:.1f}" height="14" rx="2" fill="{colour}"/>'
-            note = f"  {result['times_faster_than_mlflow'][call]:.0f}×" if peer == "mlflow" else ""
-            note = "  (description)" if peer == "moto" and substitute != call else note
+            note = f" · {result['times_faster_than_mlflow'][call]:.0f}×" if peer == "mlflow" else ""
+            note = " (by description)" if peer == "moto" and substitute != call else note
             yield _text(x(value) + 5, y + 11, _milliseconds(value) + note, size=11, weight=600 if peer == "modelyard" else 400)
 
 
@@ -110,7 +110,7 @@ def _growth(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _panel(title: str, p50: Mapping[str, Mapping[str, float]], top: float, height: float) -> Iterator[str]:
-    left, right, least, most = 625, 815, 0.05, 20
+    left, right, least, most = 625, 800, 0.05, 30
     sizes = [int(size) for size in p50]
 
     def x(size: int) -> float:
