@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.client import HTTPResponse
+from http.client import HTTPResponse, RemoteDisconnected
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -182,7 +182,19 @@ class Wire:
         return self.exchange(head + b"\r\n" + message.body, message.method)
 
     def exchange(self, data: bytes, method: str = "POST", *, whole: bool = True) -> Answer:
-        """Send bytes and read an answer; `whole` says that the bytes are all of a request, so that the connection stays."""
+        """Send bytes and read an answer; `whole` says that the bytes are all of a request, so that the connection stays.
+
+        A connection that was idle may be closed by the server just now: then a new one is tried, as every client does.
+        """
+        reused = self._socket is not None
+        try:
+            return self._exchange(data, method, whole)
+        except RemoteDisconnected:
+            if not reused:
+                raise
+        return self._exchange(data, method, whole)
+
+    def _exchange(self, data: bytes, method: str, whole: bool) -> Answer:
         connection = self._connected()
         connection.settimeout(SECONDS)
         # The server may answer, and hang up, before it was told everything.
