@@ -54,7 +54,12 @@ def main() -> None:
             server.stop()
     result = {
         "claim": "16 concurrent submitters get at least twice the durable writes of one at a time",
-        "machine": {"python": platform.python_version(), "processor": platform.machine(), "cores": os.cpu_count()},
+        "machine": {
+            "python": platform.python_version(),
+            "processor": platform.machine(),
+            "cores": os.cpu_count(),
+            "load": os.getloadavg()[0],
+        },
         "rounds": arguments.rounds,
         "writes": arguments.writes,
         "databases": databases,

@@ -48,7 +48,12 @@ def main() -> None:
     measured = _measure(arguments.rounds, arguments.seconds)
     result = {
         "claim": "with both remedies a busy reader leaves a writer at least a fifth of the writes it has alone",
-        "machine": {"python": platform.python_version(), "processor": platform.machine(), "cores": os.cpu_count()},
+        "machine": {
+            "python": platform.python_version(),
+            "processor": platform.machine(),
+            "cores": os.cpu_count(),
+            "load": os.getloadavg()[0],
+        },
         "rounds": arguments.rounds,
         "a_second": measured,
     }

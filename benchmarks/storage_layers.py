@@ -87,7 +87,7 @@ def main() -> None:
         "rounds": arguments.rounds,
         "read_one_row_microseconds": reads,
         "commit_16_inserts_microseconds": writes,
-        "import": {name: _import_cost(name) for name in ("modelyard.storage", "sqlalchemy", "alembic.command")},
+        "import": {name: _import_cost(name) for name in ("modelyard.storage", "sqlalchemy")},
     }
     text = json.dumps(result, indent=2, ensure_ascii=False)
     print(text)

@@ -17,6 +17,7 @@ COMPILATIONS = (
     ("runtime.txt", ["pyproject.toml", "-c", "requirements/development.txt"]),
     ("sdk2.txt", ["requirements/sdk2.in"]),
     ("sdk3.txt", ["requirements/sdk3.in"]),
+    ("s3fs.txt", ["requirements/s3fs.in"]),
     ("bench-mlflow.txt", ["requirements/bench-mlflow.in"]),
     ("bench-moto.txt", ["requirements/bench-moto.in"]),
 )

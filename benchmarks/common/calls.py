@@ -19,11 +19,12 @@ class Call:
 
 
 class SageMaker:
-    """Makes requests to a registry of `count` versions that speaks SageMaker."""
+    """Makes requests to a registry of `count` versions that speaks SageMaker; lists have `page` versions."""
 
-    def __init__(self, key: tuple[str, str], count: int) -> None:
+    def __init__(self, key: tuple[str, str], count: int, page: int = version.PAGE) -> None:
         self._key = key
         self._count = count
+        self._page = page
 
     def sign(self, operation: str, content: Mapping[str, Any]) -> Prepared:
         """One signed request."""
@@ -38,17 +39,17 @@ class SageMaker:
         return Call([self.sign("CreateModelPackage", version.request(number, metrics=metrics)) for number in numbers])
 
     def newest_approved(self, numbers: Sequence[int]) -> Call:
-        """ListModelPackages: the newest 100 approved versions of one group."""
+        """ListModelPackages: the newest approved versions of one group."""
         wanted = {"ModelApprovalStatus": "Approved", "SortBy": "CreationTime", "SortOrder": "Descending"}
         return Call(
             [
                 self.sign(
                     "ListModelPackages",
-                    {"ModelPackageGroupName": version.place(number)[0], "MaxResults": version.PAGE, **wanted},
+                    {"ModelPackageGroupName": version.place(number)[0], "MaxResults": self._page, **wanted},
                 )
                 for number in numbers
             ],
-            at_least("ModelPackageSummaryList", version.PAGE),
+            at_least("ModelPackageSummaryList", self._page),
         )
 
     def search_metric(self, numbers: Sequence[int]) -> Call:

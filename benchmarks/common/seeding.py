@@ -7,10 +7,12 @@ through the API afterwards have to be in the database exactly as the notebook wo
 """
 
 import re
+import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -31,24 +33,13 @@ CHUNK = 5000
 SECONDS_APART = 5.0
 """Between two registrations: a million go back two months."""
 
-COLUMNS = {
-    "model_package": [
-        "id",
-        "account",
-        "region",
-        "folded",
-        "version",
-        "group_id",
-        "approval",
-        "created",
-        "modified",
-        "metrics",
-        "document",
-    ],
-    "search_item": ["id", "space_id", "resource_key", "modified", "tags", "record"],
-    "search_text": ["name_id", "value", "item_id"],
-    "search_number": ["name_id", "value", "item_id"],
+_NAMES = {
+    "model_package": "id, account, region, folded, version, group_id, approval, created, modified, metrics, document",
+    "search_item": "id, space_id, resource_key, modified, tags, record",
+    "search_text": "name_id, value, item_id",
+    "search_number": "name_id, value, item_id",
 }
+COLUMNS = {table: names.split(", ") for table, names in _NAMES.items()}
 """The tables that grow with every version, and their columns in the order in which the operation names them."""
 
 Rows = dict[str, list[tuple[Any, ...]]]
@@ -150,18 +141,16 @@ def fill(yard: Yard, count: int) -> float:
     storage = open_database(yard)
     try:
         at = _place(storage, count)
+    finally:
+        storage.close()
+    with _bulk(yard) as write:
         for rows in _chunks(at, count):
-            if storage.dialect == "postgresql":
-                _copy(yard.database, rows)
-            else:
-                _insert(storage, rows)
+            write(rows)
+    storage = open_database(yard)
+    try:
         _count_on(storage, at, count)
     finally:
         storage.close()
-    if yard.database:
-        with psycopg.connect(yard.database, autocommit=True) as connection:
-            connection.execute("VACUUM (ANALYZE)")
-            connection.execute("CHECKPOINT")
     return time.perf_counter() - began
 
 
@@ -235,17 +224,33 @@ def created(until: float, number: int, count: int) -> float:
     return round(until - (count - number) * SECONDS_APART, 3)
 
 
-def _insert(storage: Storage, rows: Rows) -> None:
-    def work(tx: Any) -> None:
+@contextmanager
+def _bulk(yard: Yard) -> Iterator[Callable[[Rows], None]]:
+    """What writes rows in bulk, each chunk in a transaction; the disk is waited for at the end only."""
+    if yard.database:
+        with psycopg.connect(yard.database) as connection:
+            yield lambda rows: _copy(connection, rows)
+        with psycopg.connect(yard.database, autocommit=True) as connection:
+            connection.execute("VACUUM (ANALYZE)")
+            connection.execute("CHECKPOINT")
+    else:
+        with closing(sqlite3.connect(yard.data / "modelyard.db")) as embedded:
+            embedded.execute("PRAGMA synchronous = OFF")
+            embedded.execute("PRAGMA cache_size = -1000000")
+            yield lambda rows: _insert(embedded, rows)
+            embedded.execute("PRAGMA synchronous = FULL")
+            embedded.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _insert(connection: sqlite3.Connection, rows: Rows) -> None:
+    with connection:
         for table, names in COLUMNS.items():
-            sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(':' + name for name in names)})"
-            tx.execute_many(sql, [dict(zip(names, row, strict=True)) for row in rows[table]])
-
-    storage.write(work)
+            sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+            connection.executemany(sql, rows[table])
 
 
-def _copy(address: str, rows: Rows) -> None:
-    with psycopg.connect(address) as connection, connection.cursor() as cursor:
+def _copy(connection: "psycopg.Connection[Any]", rows: Rows) -> None:
+    with connection.transaction(), connection.cursor() as cursor:
         for table, names in COLUMNS.items():
             with cursor.copy(f"COPY {table} ({', '.join(names)}) FROM STDIN") as copy:
                 for row in rows[table]:

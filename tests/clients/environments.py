@@ -2,6 +2,7 @@
 
     client_environment("sdk2")          -> the Python that has the SageMaker Python SDK, version 2
     client_environment("sdk3")          -> the Python that has sagemaker-core, of version 3
+    client_environment("s3fs")          -> the Python that has the newest s3fs, which holds botocore back
     client_environment("javascript")    -> the folder whose node_modules has the AWS SDK for JavaScript
 
 A script finds those by `require`, with NODE_PATH set to node_modules
@@ -22,7 +23,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 FOLDER = PROJECT / ".build" / "clients"
-PYTHON_CLIENTS = ("sdk2", "sdk3")
+PYTHON_CLIENTS = ("sdk2", "sdk3", "s3fs")
 JAVASCRIPT = PROJECT / "tests" / "clients" / "javascript"
 
 

@@ -3,21 +3,24 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from tests.fuzz.seeds import Seeds
 from tests.fuzz.wire import Wire
+from tests.postgresql import PostgresqlServer, fresh_database
 from tests.running import ACCOUNT, RunningYard
 
 EXAMPLES = int(os.environ.get("MODELYARD_FUZZ_EXAMPLES", "0"))
 """How many examples of each kind every operation gets; 0 for few, and the same ones each time."""
+DATABASE = os.environ.get("MODELYARD_FUZZ_DATABASE", "sqlite")
+"""`sqlite` or `postgresql`."""
 
 settings.register_profile(
     "fuzz",
-    max_examples=EXAMPLES or 12,
+    max_examples=EXAMPLES or 8,
     derandomize=not EXAMPLES,
     database=None,
     deadline=None,
@@ -32,10 +35,12 @@ class FuzzedYard(RunningYard):
 
     wire: Wire
     seeds: Seeds
-    _watch: sqlite3.Connection
+    _watch: sqlite3.Connection | None = None
 
     def changes(self) -> int:
-        """A number that changes with every commit to the database that changed anything."""
+        """A number that changes with every commit to the database that changed anything; SQLite has one, PostgreSQL has not."""
+        if self._watch is None:
+            return 0
         (number,) = self._watch.execute("PRAGMA data_version").fetchone()
         return int(number)
 
@@ -47,21 +52,21 @@ class FuzzedYard(RunningYard):
 @pytest.fixture(scope="session")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FuzzedYard]:
     """A running server to be fuzzed; at the end it must have logged no defect and left no half of an upload."""
-    yard = FuzzedYard(tmp_path_factory.mktemp("fuzz") / "data", log_level="warning")
-    yard.start()
-    yard.wire = Wire(yard.port, yard.admin(ACCOUNT))
-    yard.seeds = Seeds(yard.wire)
-    with closing(sqlite3.connect(yard.data / "modelyard.db")) as watch:
-        yard._watch = watch
+    with ExitStack() as stack:
+        database = {}
+        if DATABASE == "postgresql":
+            server = PostgresqlServer.start()
+            stack.callback(server.stop)
+            database["database"] = stack.enter_context(fresh_database(server.address))
+        yard = FuzzedYard(tmp_path_factory.mktemp("fuzz") / "data", log_level="warning", **database)
+        yard.start()
+        yard.wire = Wire(yard.port, yard.admin(ACCOUNT))
+        yard.seeds = Seeds(yard.wire)
+        if not database:
+            yard._watch = stack.enter_context(closing(sqlite3.connect(yard.data / "modelyard.db")))
         yield yard
-    yard.wire.close()
-    assert yard.incoming() == []
-    assert yard.stop() == 0
-    assert not yard.defects(), "\n".join(yard.defects())
-    yard.modelyard("verify")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _profile() -> Iterator[None]:
-    """The profile of this directory's tests alone."""
-    yield
+        yard.wire.close()
+        assert yard.incoming() == []
+        assert yard.stop() == 0
+        assert not yard.defects(), "\n".join(yard.defects())
+        yard.modelyard("verify")

@@ -13,8 +13,9 @@ from typing import Any
 import botocore.session
 from botocore.model import OperationModel, Shape
 from hypothesis import strategies as st
-from modelyard.aws.patterns import matcher
 from tests.fuzz.hostile import HOSTILE
+
+from modelyard.aws.patterns import matcher
 
 DEEPEST = 5
 """Below so many levels only what is required is made up: expressions of Search may hold themselves."""
@@ -258,7 +259,7 @@ def _own_damages(shape: Shape, value: Any, path: Path) -> Iterator[Damage]:
 def _string_damages(shape: Shape, path: Path, least: int | None, most: int | None) -> Iterator[Damage]:
     if getattr(shape, "enum", None):
         yield Damage("enum", path, lambda _: "Perhaps")
-        yield Damage("enum", path, lambda _: f"{shape.enum[0]} ")
+        yield Damage("spaced enum", path, lambda _: f"{shape.enum[0]} ")
         yield Damage("enum", path, lambda _: shape.enum[0].swapcase())
     if most is not None and most < LONGEST:
         yield Damage("length", path, lambda text: ((text or "x") * (most + 1))[: most + 1])

@@ -19,7 +19,8 @@ SPECIFICATION = {
     "SupportedResponseMIMETypes": ["text/csv"],
 }
 CARD = json.dumps({"model_overview": {"model_name": "fuzz"}})
-FORM = {"content-type": "application/x-www-form-urlencoded"}
+THERE = (b"already", b"does not exist", b"NoSuchBucketPolicy")
+"""What is in the answers when something is there, or is not, as it should be."""
 
 
 class Seeds:
@@ -73,11 +74,17 @@ class Seeds:
 
     def _make(self, service: str, operation: str, **parameters: Any) -> bytes:
         """Make something, or find that it is there."""
-        return self._wire.call(service, operation, parameters).body
+        answer = self._wire.call(service, operation, parameters)
+        assert answer.status < 300 or any(word in answer.body for word in THERE), answer
+        return answer.body
 
     def _sow_sagemaker(self) -> None:
-        self._make("sagemaker", "CreateModelPackageGroup", ModelPackageGroupName="fuzz-group", Tags=[{"Key": "team", "Value": "a"}])
-        if not self.version or b"ModelPackageArn" not in self._make("sagemaker", "DescribeModelPackage", ModelPackageName=self.version):
+        self._make(
+            "sagemaker", "CreateModelPackageGroup", ModelPackageGroupName="fuzz-group", Tags=[{"Key": "team", "Value": "a"}]
+        )
+        if not self.version or b"ModelPackageArn" not in self._make(
+            "sagemaker", "DescribeModelPackage", ModelPackageName=self.version
+        ):
             made = self._make(
                 "sagemaker", "CreateModelPackage", ModelPackageGroupName="fuzz-group", InferenceSpecification=SPECIFICATION
             )

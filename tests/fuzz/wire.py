@@ -3,18 +3,22 @@
 So nothing between the test and the server refuses, repairs or repeats anything.
 """
 
+import base64
 import hashlib
 import hmac
+import json
 import re
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.client import HTTPResponse
+from http.client import HTTPResponse, RemoteDisconnected
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from botocore.model import OperationModel
 from botocore.serialize import create_serializer
 from tests.fuzz.requests import operation_model
 from tests.running import Credentials
@@ -23,6 +27,7 @@ REGION = "us-east-1"
 SECONDS = 5.0
 """Within which everything is answered."""
 SIGNED_AS = {"sagemaker": "sagemaker", "s3": "s3", "sts": "sts", "iam": "iam"}
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _SPACES = re.compile(rb"[ \t]+")
 
 
@@ -57,14 +62,18 @@ class Answer:
 def message_of(service: str, operation: str, parameters: Mapping[str, Any]) -> Message:
     """The request that botocore makes of parameters, whatever they are. Raises CannotBeSent."""
     model = operation_model(service, operation)
+    if service == "sagemaker":
+        # botocore would make the types right.
+        target = f"{model.metadata['targetPrefix']}.{operation}".encode()
+        body = json.dumps(parameters, default=lambda value: base64.b64encode(value).decode()).encode()
+        return Message("POST", "/", "", {"x-amz-target": target, "content-type": b"application/x-amz-json-1.1"}, body)
+    _refuse_what_is_another_operation(model, parameters)
     serializer = create_serializer(model.service_model.resolved_protocol, include_validation=False)
     try:
         made = serializer.serialize_to_request(dict(parameters), model)
     except Exception as error:
         raise CannotBeSent(str(error)) from error
     path, _, fixed = made["url_path"].partition("?")
-    if service == "s3" and "Bucket" in parameters:
-        path = f"/{_quoted(str(parameters['Bucket']))}{path if path != '/' or 'Key' in parameters else ''}"
     pairs = made["query_string"]
     pairs = list(pairs.items()) if isinstance(pairs, Mapping) else list(pairs)
     query = "&".join(part for part in (fixed, _form(pairs)) if part)
@@ -73,11 +82,24 @@ def message_of(service: str, operation: str, parameters: Mapping[str, Any]) -> M
         body = _form(list(body.items())).encode()
     elif isinstance(body, str):
         body = body.encode("utf-8", "surrogatepass")
+    if not isinstance(body, bytes | bytearray):
+        raise CannotBeSent("a body that is not bytes")
     headers = {name.lower(): _bytes(value) for name, value in made["headers"].items()}
     headers.pop("content-length", None)
-    if any(b"\n" in value or b"\r" in value or b"\0" in value for value in headers.values()):
-        raise CannotBeSent("a header cannot hold a line end: test_malformed_messages tries")
+    if any(_CONTROL.search(value) for value in headers.values()):
+        raise CannotBeSent("a header cannot hold a control character: test_malformed_messages tries")
     return Message(made["method"], path, query, headers, bytes(body))
+
+
+def _refuse_what_is_another_operation(model: OperationModel, parameters: Mapping[str, Any]) -> None:
+    """Without a bucket or a key in the path, or a parameter that tells operations apart, S3 would see another operation."""
+    if model.service_model.service_name != "s3" or model.input_shape is None:
+        return
+    for name in model.input_shape.required_members:
+        location = model.input_shape.members[name].serialization.get("location")
+        empty = ("", []) if location in ("uri", "header") else ()
+        if parameters.get(name) in (None, *empty) or (location == "querystring" and isinstance(parameters[name], dict | list)):
+            raise CannotBeSent(f"without {name} it is another operation")
 
 
 def _form(pairs: list[tuple[str, Any]]) -> str:
@@ -86,10 +108,6 @@ def _form(pairs: list[tuple[str, Any]]) -> str:
         return urlencode([(_bytes(name), _bytes(value)) for name, value in flat], quote_via=quote, safe="-_.~")
     except TypeError as error:
         raise CannotBeSent(str(error)) from error
-
-
-def _quoted(text: str) -> str:
-    return quote(text.encode("utf-8", "surrogatepass"), safe="-_.~")
 
 
 def _bytes(value: Any) -> bytes:
@@ -107,11 +125,15 @@ def sign(
     *,
     region: str = REGION,
     at: float | None = None,
+    payload: bytes = b"",
 ) -> None:
-    """Sign a message with Signature Version 4, as sent: neither the path nor the query is made any prettier."""
+    """Sign a message with Signature Version 4, as sent: neither the path nor the query is made any prettier.
+
+    `payload` stands for the hash of the body, where it is to be another word.
+    """
     moment = datetime.fromtimestamp(time.time() if at is None else at, UTC)
     stamp, day = moment.strftime("%Y%m%dT%H%M%SZ"), moment.strftime("%Y%m%d")
-    digest = hashlib.sha256(message.body).hexdigest()
+    digest = payload.decode() or hashlib.sha256(message.body).hexdigest()
     message.headers["x-amz-date"] = stamp.encode()
     message.headers["x-amz-content-sha256"] = digest.encode()
     if credentials.session_token:
@@ -160,13 +182,24 @@ class Wire:
         return self.exchange(head + b"\r\n" + message.body, message.method)
 
     def exchange(self, data: bytes, method: str = "POST", *, whole: bool = True) -> Answer:
-        """Send bytes and read an answer; `whole` says that the bytes are all of a request, so that the connection stays."""
+        """Send bytes and read an answer; `whole` says that the bytes are all of a request, so that the connection stays.
+
+        A connection that was idle may be closed by the server just now: then a new one is tried, as every client does.
+        """
+        reused = self._socket is not None
+        try:
+            return self._exchange(data, method, whole)
+        except RemoteDisconnected:
+            if not reused:
+                raise
+        return self._exchange(data, method, whole)
+
+    def _exchange(self, data: bytes, method: str, whole: bool) -> Answer:
         connection = self._connected()
         connection.settimeout(SECONDS)
-        try:
+        # The server may answer, and hang up, before it was told everything.
+        with suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(data)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # the server may answer, and hang up, before it was told everything
         if not whole:
             connection.shutdown(socket.SHUT_WR)
         response = HTTPResponse(connection, method=method)

@@ -1,0 +1,1 @@
+"""Who asks, and may they: signatures, principals, policy documents, decisions that carry their reason."""

@@ -24,6 +24,8 @@ TERMINATOR: Final = "aws4_request"
 UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
 UNRESERVED: Final = "-_.~"
 _BASIC_TIME: Final = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
+_BASIC_TIME_LENGTH: Final = len("20240131T235959Z")
+_SPACES: Final = re.compile(r"[ \t]+")
 _REGION: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -92,9 +94,13 @@ def check_signed_headers(headers: Mapping[str, str], claim: Claim, family: Famil
         raise unsigned_headers(family, forgotten)
 
 
-@lru_cache(maxsize=4096)
 def parse_basic_time(text: str) -> float | None:
     """Epoch seconds of `YYYYMMDDTHHMMSSZ`; None when it is no such time."""
+    return _parse_basic_time(text) if len(text) == _BASIC_TIME_LENGTH else None
+
+
+@lru_cache(maxsize=4096)
+def _parse_basic_time(text: str) -> float | None:
     if not _BASIC_TIME.fullmatch(text):
         return None
     try:
@@ -137,7 +143,7 @@ def canonical_headers(headers: Mapping[str, str], names: tuple[str, ...]) -> str
     for name in names:
         value = headers.get(name, "")
         if "  " in value or "\t" in value:
-            value = " ".join(value.split())
+            value = _SPACES.sub(" ", value).strip(" ")
         lines.append(f"{name}:{value}\n")
     return "".join(lines)
 

@@ -64,7 +64,10 @@ def open_body(http: HttpRequest, verified: Verified | None) -> HttpRequest:
 
     `verified` is None for a request that is not signed.
     """
-    declared = http.headers.get("x-amz-content-sha256") or (verified.payload_hash if verified else UNSIGNED_PAYLOAD)
+    declared = verified.payload_hash if verified else UNSIGNED_PAYLOAD
+    if declared == UNSIGNED_PAYLOAD:
+        # Only what was not signed may be said by a header: of a presigned request, whoever holds the URL adds it.
+        declared = http.headers.get("x-amz-content-sha256") or declared
     if declared == UNSIGNED_PAYLOAD:
         return http
     if declared in CHUNKED:

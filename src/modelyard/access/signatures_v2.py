@@ -5,15 +5,15 @@ docs.aws.amazon.com/AmazonS3/latest/userguide/RESTAuthentication.html
 
 import base64
 import hmac
-import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 from modelyard.access.refusals import Family, invalid_request, link_expired, mismatch, skewed
 from modelyard.access.signatures import UNSIGNED_PAYLOAD, parse_basic_time, parse_http_date, same
 from modelyard.access.signatures_v4 import Lookup, Verified
 from modelyard.aws.http import HttpRequest
+from modelyard.aws.routing import bucket_of_host
 
 _SIGNED_PARAMETERS: Final = """
     accelerate acl analytics attributes cors defaultObjectAcl delete encryption intelligent-tiering inventory legal-hold lifecycle
@@ -24,7 +24,6 @@ _SIGNED_PARAMETERS: Final = """
 """
 SIGNED_PARAMETERS: Final = frozenset(_SIGNED_PARAMETERS.split())
 """Parameters that choose what is done to an object, or change the answer: they are part of what is signed."""
-_HOST_OF_BUCKET: Final = re.compile(r"(.+?)\.s3(?:[.-][a-z0-9-]+)*\.amazonaws\.com(?::\d+)?")
 
 
 def verify_header(http: HttpRequest, lookup: Lookup, now: float, skew: float) -> Verified:
@@ -84,14 +83,20 @@ def _check(
 
 
 def _resource(http: HttpRequest) -> str:
-    """The path with its bucket, and the parameters that count."""
-    bucket = _HOST_OF_BUCKET.fullmatch(http.headers.get("host", ""))
-    path = (f"/{bucket[1]}" if bucket else "") + (http.raw_path or "/")
+    """The path with its bucket, and the parameters that count.
+
+    Bucket and names are what the request is routed by: the host and other parameters are not part of what is signed, so
+    whoever holds a URL may change them, and how a name is percent-encoded.
+    """
+    bucket = bucket_of_host(http.headers)
+    path = (f"/{bucket}" if bucket else "") + (http.raw_path or "/")
     parameters = []
     for pair in http.query.split("&"):
-        name, found, value = pair.partition("=")
+        encoded, found, value = pair.partition("=")
+        name = unquote_plus(encoded)
         if name in SIGNED_PARAMETERS:
-            parameters.append((name, f"{name}={unquote(value)}" if found and (value or name.startswith("response-")) else name))
+            shown = found and (value or name.startswith("response-"))
+            parameters.append((name, f"{name}={unquote_plus(value)}" if shown else name))
     return path + ("?" + "&".join([text for _, text in sorted(parameters)]) if parameters else "")
 
 

@@ -27,6 +27,8 @@ from modelyard.access.signatures import (
 from modelyard.aws.http import HttpRequest
 
 LONGEST_LINK_SECONDS: Final = 7 * 24 * 3600
+LONGEST_REMEMBERED: Final = 1024
+"""Characters of an Authorization header, before its signature, of which what it says is kept."""
 Lookup = Callable[[str, str | None], Credentials]
 """From an access key id and a session token to the credentials; raises AwsError when they are no good."""
 
@@ -124,13 +126,18 @@ def _parse_header(authorization: str, family: Family) -> tuple[Claim, str]:
     """What the header claims, and the signature. The part before the signature is the same for hours, so it is read once."""
     head, found, signature = authorization.rpartition("Signature=")
     if found and "," not in signature:
-        return _parse_head(head, family), signature.strip()
+        return _read_head(head, family), signature.strip()
     parts = [part.strip() for part in authorization.removeprefix(ALGORITHM).split(",")]
     signatures = [part.removeprefix("Signature=") for part in parts if part.startswith("Signature=")]
     if len(signatures) != 1:
         raise incomplete(family, f"Authorization header requires 'Signature' parameter. Authorization={ALGORITHM}")
     others = ", ".join([part for part in parts if not part.startswith("Signature=")])
-    return _parse_head(f"{ALGORITHM} {others}", family), signatures[0]
+    return _read_head(f"{ALGORITHM} {others}", family), signatures[0]
+
+
+def _read_head(head: str, family: Family) -> Claim:
+    """Anybody may send long heads, so only those of the usual size are remembered."""
+    return _parse_head(head, family) if len(head) <= LONGEST_REMEMBERED else _parse_head.__wrapped__(head, family)
 
 
 @lru_cache(maxsize=4096)

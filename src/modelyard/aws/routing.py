@@ -19,6 +19,7 @@ _SCOPE_QUERY = re.compile(
 )
 _ACTION = re.compile(r"(?:^|&)Action=([A-Za-z0-9]{1,128})(?=&|$)")
 _VERSION = re.compile(r"(?:^|&)Version=([0-9]{4}-[0-9]{2}-[0-9]{2})(?=&|$)")
+_PORT = re.compile(r":[0-9]+$")
 _AWS_HOST = re.compile(r"(.+)\.amazonaws\.com(?:\.cn)?")
 _S3_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-](?:dualstack\.)?[a-z]{2}(?:-[a-z]+)+-[0-9])?")
 
@@ -77,22 +78,34 @@ class Recogniser:
 
     def _host(self, http: HttpRequest) -> tuple[Service | None, str]:
         """The service and the bucket that the host name tells."""
-        host = http.headers.get("host", "").rpartition("@")[2].lower()
-        host = re.sub(r":[0-9]+$", "", host)
-        if host.endswith(".localhost") and self._s3:
-            return self._s3[0], host.removesuffix("s3.localhost").removesuffix(".localhost").removesuffix(".")
-        aws = _AWS_HOST.fullmatch(host)
-        if aws is None:
-            return None, ""
-        s3 = _S3_HOST.fullmatch(aws[1])
-        if s3 is not None and self._s3:
-            return self._s3[0], s3["bucket"] or ""
-        prefix = aws[1]
+        bucket = bucket_of_host(http.headers)
+        if bucket is not None and self._s3:
+            return self._s3[0], bucket
+        aws = _AWS_HOST.fullmatch(_host_name(http.headers))
+        prefix = aws[1] if aws else ""
         while prefix:
             if prefix in self._by_host:
                 return self._by_host[prefix], ""
             prefix = prefix.rpartition(".")[0]
         return None, ""
+
+
+def bucket_of_host(headers: Mapping[str, str]) -> str | None:
+    """The bucket in a host name of S3 (virtual-hosted addressing), empty when it names none; None for every other host.
+
+    Signatures that are made of the bucket have to be checked with the one that the request is routed to, so both ask here.
+    """
+    host = _host_name(headers)
+    if host.endswith(".localhost"):
+        return host.removesuffix("s3.localhost").removesuffix(".localhost").removesuffix(".")
+    aws = _AWS_HOST.fullmatch(host)
+    s3 = _S3_HOST.fullmatch(aws[1]) if aws else None
+    return None if s3 is None else s3["bucket"] or ""
+
+
+def _host_name(headers: Mapping[str, str]) -> str:
+    """The host without user and port, in lower case."""
+    return _PORT.sub("", headers.get("host", "").rpartition("@")[2].lower())
 
 
 def signed_service(http: HttpRequest) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from modelyard.blobs.incoming import IncomingFile, clear_left_over
-from modelyard.blobs.interface import Blob
+from modelyard.blobs.interface import Blob, BlobsUnavailable
 
 PIECE = 1024 * 1024
 """The most that is read from disk at once, in bytes."""
@@ -79,15 +79,18 @@ class DirectoryWriter:
         return self._file.digest()
 
     def commit(self) -> Blob:
-        """Put the bytes on disk under their digest: the file, and the names that lead to it."""
-        os.fsync(self._file.descriptor)
+        """Put the bytes on disk under their digest: the file, and the names that lead to it. Raises BlobsUnavailable."""
         digest = self._file.digest()
         path = self._blobs.path(digest)
-        _make_durably(path.parent)
-        # The same bytes may be there already: replacing them also mends a copy that the disk has damaged.
-        self._file.path.rename(path)
-        self._file.close()
-        _sync_directory(path.parent)
+        try:
+            os.fsync(self._file.descriptor)
+            _make_durably(path.parent)
+            # The same bytes may be there already: replacing them also mends a copy that the disk has damaged.
+            self._file.path.rename(path)
+            self._file.close()
+            _sync_directory(path.parent)
+        except OSError as error:
+            raise BlobsUnavailable(f"the bytes cannot be kept: {error.strerror}") from error
         return Blob(digest, self._file.size)
 
     def discard(self) -> None:

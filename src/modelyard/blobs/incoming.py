@@ -10,17 +10,30 @@ import os
 import secrets
 from pathlib import Path
 
+from modelyard.blobs.interface import BlobsUnavailable
+
 
 class IncomingFile:
     """A temporary file that is hashed as it is written."""
 
     def __init__(self, directory: Path) -> None:
-        self.path = directory / f"{os.getpid()}-{secrets.token_hex(8)}"
         self.size = 0
         self._sha256 = hashlib.sha256()
         self._descriptor: int | None = None
-        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        try:
+            self._create(directory)
+        except OSError as error:
+            raise BlobsUnavailable(f"no bytes can be taken in: {error.strerror}") from error
+
+    def _create(self, directory: Path) -> None:
+        """Make a file that is locked. Another process that starts may have cleared it away before the lock: then once more."""
+        while True:
+            self.path = directory / f"{os.getpid()}-{secrets.token_hex(8)}"
+            self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            if os.fstat(self._descriptor).st_nlink:
+                return
+            self.close()
 
     @property
     def descriptor(self) -> int:
@@ -30,12 +43,15 @@ class IncomingFile:
         return self._descriptor
 
     def write(self, data: bytes) -> None:
-        """Add bytes."""
+        """Add bytes. Raises BlobsUnavailable."""
         self._sha256.update(data)
         self.size += len(data)
         left = memoryview(data)
-        while left:
-            left = left[os.write(self.descriptor, left) :]
+        try:
+            while left:
+                left = left[os.write(self.descriptor, left) :]
+        except OSError as error:
+            raise BlobsUnavailable(f"the bytes cannot be written: {error.strerror}") from error
 
     def digest(self) -> str:
         """The digest of the bytes so far."""

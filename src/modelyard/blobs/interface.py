@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
+class BlobsUnavailable(Exception):
+    """The place cannot take bytes now: its disk is full, or it is out of reach. Nothing was kept, and it may be tried again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Blob:
     """Bytes that are kept."""
@@ -18,7 +22,7 @@ class BlobWriter(Protocol):
     """Bytes on their way in: nobody sees them before `commit`."""
 
     def write(self, data: bytes) -> None:
-        """Add bytes."""
+        """Add bytes. Raises BlobsUnavailable."""
         ...
 
     def digest(self) -> str:
@@ -26,7 +30,7 @@ class BlobWriter(Protocol):
         ...
 
     def commit(self) -> Blob:
-        """Make the bytes durable under their digest. Once it returns they survive a power cut."""
+        """Make the bytes durable under their digest. Once it returns they survive a power cut. Raises BlobsUnavailable."""
         ...
 
     def discard(self) -> None:
@@ -38,7 +42,7 @@ class BlobStore(Protocol):
     """A place that keeps bytes by digest: a directory, or a bucket of any S3."""
 
     def writer(self) -> BlobWriter:
-        """Start to take in bytes, hashed as they come."""
+        """Start to take in bytes, hashed as they come. Raises BlobsUnavailable."""
         ...
 
     def read(self, digest: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:

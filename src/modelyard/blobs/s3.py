@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 
 from modelyard.blobs.incoming import IncomingFile, clear_left_over
-from modelyard.blobs.interface import Blob
+from modelyard.blobs.interface import Blob, BlobsUnavailable
 
 PIECE = 512 * 1024
 """The most that is read from the network at once, in bytes."""
@@ -114,16 +114,22 @@ class S3Writer:
         return self._file.digest()
 
     def commit(self) -> Blob:
-        """Send the bytes, unless S3 has them already; S3 answers once they are durable."""
+        """Send the bytes, unless S3 has them already; S3 answers once they are durable. Raises BlobsUnavailable."""
         blob = Blob(self._file.digest(), self._file.size)
+        try:
+            self._send(blob)
+        except (BotoCoreError, ClientError) as error:
+            raise BlobsUnavailable(f"the bytes cannot be sent: {error}") from error
+        self._file.remove()
+        return blob
+
+    def _send(self, blob: Blob) -> None:
         if self._blobs.size(blob.digest) != blob.size:
             with self._file.path.open("rb") as source:
                 if blob.size <= PART:
                     self._blobs.client.put_object(Bucket=self._blobs.bucket, Key=self._blobs.key(blob.digest), Body=source)
                 else:
                     self._send_in_parts(blob, source)
-        self._file.remove()
-        return blob
 
     def discard(self) -> None:
         """Forget the bytes. Harmless after `commit`."""

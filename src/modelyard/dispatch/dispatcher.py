@@ -155,6 +155,11 @@ class Dispatcher:
         self._authorise_apart(call.operation, call.context, call.request)
         call.context = replace(call.context, prepared=call.operation.prepare(call.context, call.request))
 
+    def prepare_and_submit(self, call: Call) -> "Future[HttpResponse | NothingYet]":
+        """Both, for a WRITE that `prepares`. Raises AwsError when the preparation is refused."""
+        self.prepare(call)
+        return self.submit(call)
+
     def submit(self, call: Call) -> "Future[HttpResponse | NothingYet]":
         """Queue an admitted WRITE; the answer is there once the commit is on disk."""
         context = call.context

@@ -56,7 +56,10 @@ def to_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 class TagsOnDemand(Mapping[str, str]):
-    """The tags of several resources as one mapping, read from the database only when a condition looks at them."""
+    """The tags of several resources as one mapping, read from the database only when a condition looks at them.
+
+    Of a tag that several have, that of the resource named last counts.
+    """
 
     __slots__ = ("_arns", "_loaded", "_tx")
 

@@ -96,12 +96,31 @@ def writing(context: Context, request: Request) -> Iterable[Permission]:
 
 
 def copying(context: Context, request: Request) -> Iterable[Permission]:
-    """Reading the source of a copy, and putting its target."""
+    """Reading the source of a copy, and putting its target; and the same of the tags that go with it."""
+    yield from copying_part(context, request)
     bucket, key, version_id = copy_source(context.tx, request)
     found = kept_version_at(context.tx, bucket, key, version_id)
-    action = "s3:GetObject" if version_id is None else "s3:GetObjectVersion"
-    yield object_permission(context, bucket, action, key, {} if version_id is None else {"VersionId": version_id}, found)
+    if found is None or not found.tags or request.get("TaggingDirective") == "REPLACE":
+        return
+    yield _reading(context, bucket, key, version_id, found, "Tagging")
+    conditions = request_conditions(context, request) | _conditions_of_tags(found.tags)
+    yield Permission("s3:PutObjectTagging", object_resource(bucket_of(context, request), request["Key"]), conditions)
+
+
+def copying_part(context: Context, request: Request) -> Iterable[Permission]:
+    """Reading the source of a copy, and putting its target: all that a part of an upload takes over are bytes."""
+    bucket, key, version_id = copy_source(context.tx, request)
+    yield _reading(context, bucket, key, version_id, kept_version_at(context.tx, bucket, key, version_id))
     yield from writing(context, request)
+
+
+def _reading(
+    context: Context, bucket: Bucket, key: str, version_id: str | None, found: ObjectVersion | None, what: str = ""
+) -> Permission:
+    """Reading an object, or a version of it when one is named; with `Tagging`, reading its tags."""
+    if version_id is None:
+        return object_permission(context, bucket, f"s3:GetObject{what}", key, {}, found)
+    return object_permission(context, bucket, f"s3:GetObjectVersion{what}", key, {"VersionId": version_id}, found)
 
 
 def copy_source(tx: Transaction, request: Request) -> tuple[Bucket, str, str | None]:
@@ -155,6 +174,10 @@ def tag_conditions(request: Request) -> Conditions:
             tags = tagging.from_list(request.get("Tagging", {}).get("TagSet", ()), tagging.MOST_OF_OBJECT)
     except tagging.InvalidTags as error:
         raise s3_error("InvalidTag", str(error)) from None
+    return _conditions_of_tags(tags)
+
+
+def _conditions_of_tags(tags: Mapping[str, str]) -> Conditions:
     conditions: Conditions = {f"s3:RequestObjectTag/{key}": value for key, value in tags.items()}
     if tags:
         conditions["s3:RequestObjectTagKeys"] = tuple(tags)

@@ -11,6 +11,10 @@ from modelyard.dispatch.context import Context
 
 MOST_BYTES = 1024 * 1024
 MOST_FIGURES = 100
+DEEPEST = 16
+"""Levels of nesting that are looked into: SageMaker's own reports have five."""
+LONGEST_NAME = 200
+"""Characters: what is longer could not be named in a search."""
 
 
 def names_files(request: dict[str, Any]) -> bool:
@@ -26,10 +30,12 @@ def read_files(context: Context, request: dict[str, Any]) -> dict[str, float]:
     """
     figures: dict[str, float] = {}
     for uri in _statistics(request):
-        for path, value in _figures(_read(context, uri), ()):
-            if len(figures) < MOST_FIGURES:
-                name = path[-1] if path[-1] not in figures else ".".join(path)
+        for path, value in _figures(_read(context, uri), (), DEEPEST):
+            name = path[-1] if path[-1] not in figures else ".".join(path)
+            if len(name) <= LONGEST_NAME:
                 figures[name] = value
+            if len(figures) == MOST_FIGURES:
+                return figures
     return figures
 
 
@@ -56,11 +62,14 @@ def _read(context: Context, uri: str) -> object:
     return content
 
 
-def _figures(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], float]]:
-    """Every number with the path to it. SageMaker's reports write `{"accuracy": {"value": 0.9}}`, which is called accuracy."""
-    if isinstance(value, dict):
+def _figures(value: object, path: tuple[str, ...], levels: int) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Every number that is at most so many levels down, with the path to it.
+
+    SageMaker's reports write `{"accuracy": {"value": 0.9}}`, which is called accuracy.
+    """
+    if isinstance(value, dict) and levels:
         for name, member in value.items():
             inner = path if name == "value" and path else (*path, name)
-            yield from _figures(member, inner)
+            yield from _figures(member, inner, levels - 1)
     elif path and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         yield path, float(value)

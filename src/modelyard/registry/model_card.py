@@ -30,23 +30,30 @@ class CardName:
 
 
 def card_name(text: str, account: str, region: str) -> CardName:
-    """The card that a name or an ARN stands for. Raises NotACard for the ARN of another kind of resource."""
+    """The card that a name or an ARN stands for. Raises NotACard for the ARN of another kind of resource or region."""
     if not text.startswith("arn:"):
         return CardName(account, region, text)
     parts = text.split(":", 5)
     kind, _, name = parts[-1].partition("/")
     if len(parts) != 6 or kind != "model-card" or not name or "/" in name:
         raise NotACard(f"The ARN {text} is not the ARN of a model card.")
-    return CardName(parts[4], parts[3], name)
+    return CardName(parts[4], _region_of(text, parts[3], region), name)
 
 
-def export_job_name(text: str) -> tuple[CardName, str]:
-    """The card and the name of an export job, from its ARN. Raises NotACard for another kind of resource."""
+def export_job_name(text: str, region: str) -> tuple[CardName, str]:
+    """The card and the name of an export job, from its ARN. Raises NotACard for another kind of resource or region."""
     parts = text.split(":", 5)
     path = parts[-1].split("/")
     if len(parts) != 6 or len(path) != 4 or path[0] != "model-card" or path[2] != "export-job":
         raise NotACard(f"The ARN {text} is not the ARN of a model card export job.")
-    return CardName(parts[4], parts[3], path[1]), path[3]
+    return CardName(parts[4], _region_of(text, parts[3], region), path[1]), path[3]
+
+
+def _region_of(arn: str, named: str, region: str) -> str:
+    """The region of an ARN, which has to be that of the request."""
+    if named != region:
+        raise NotACard(f"The ARN {arn} is not in {region}, the region of this request.")
+    return region
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,6 +236,8 @@ CARD = Struct(
 
 MOST_FAULTS = 5
 """Faults that one answer names."""
+DEEPEST = 32
+"""Levels of a content; the schema has eight, and what it leaves open shall not go on without end."""
 
 
 def check(content: str) -> dict[str, Any]:
@@ -246,6 +248,8 @@ def check(content: str) -> dict[str, Any]:
         raise ContentError(f"Model card content is not valid JSON: {error}.") from None
     if not isinstance(card, dict):
         raise ContentError("Model card content must be a JSON object.")
+    if _levels(card) > DEEPEST:
+        raise ContentError(f"Model card content has more than {DEEPEST} levels.")
     found = []
     for fault in CARD.faults(card, ""):
         found.append(fault)
@@ -254,6 +258,17 @@ def check(content: str) -> dict[str, Any]:
     if found:
         raise ContentError(f"Model card content does not follow the model card JSON schema: {'; '.join(found)}.")
     return card
+
+
+def _levels(card: dict[str, Any]) -> int:
+    """How deep objects and lists are in one another, counted no further than one more than DEEPEST."""
+    level: list[Any] = [card]
+    for depth in range(DEEPEST + 1):
+        inner = [child for one in level for child in (one.values() if isinstance(one, dict) else one)]
+        level = [child for child in inner if isinstance(child, dict | list)]
+        if not level:
+            return depth + 1
+    return DEEPEST + 1
 
 
 _METADATA = {

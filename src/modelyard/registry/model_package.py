@@ -103,6 +103,7 @@ def new_document(at: PackageName, group: str | None, request: Mapping[str, Any],
         if value not in (None, {}, ""):
             document[member] = value
     _check_specifications(document)
+    _check_algorithms(document)
     return document
 
 
@@ -185,6 +186,13 @@ def _check_specifications(document: Mapping[str, Any]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise RuleBroken(f"Additional inference specification names must be unique within a model package: {name}")
+
+
+def _check_algorithms(document: Mapping[str, Any]) -> None:
+    """AWS asks for the model data of every source algorithm, which the service model leaves open."""
+    for algorithm in document.get("SourceAlgorithmSpecification", {}).get("SourceAlgorithms", []):
+        if "ModelDataUrl" not in algorithm and "ModelDataSource" not in algorithm:
+            raise RuleBroken(f"The source algorithm {algorithm['AlgorithmName']} needs a ModelDataUrl or a ModelDataSource.")
 
 
 SUMMARY = (

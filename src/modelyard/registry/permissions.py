@@ -32,27 +32,36 @@ def package_at(context: Context, text: str) -> PackageName:
 
 
 def group_resource(context: Context, at: GroupName) -> Resource:
-    """A group, with its tags and its policy."""
+    """A group, with its tags and its policy.
+
+    Its ARN is as the request has it: a refusal is not to tell whoever may not see the group how its name is written.
+    """
     access = store.group_access(context.tx, at)
-    arn = at.arn if access is None else GroupName(at.account, at.region, access.name).arn
-    return Resource(arn, at.account, TagsOnDemand(context.tx, arn), None if access is None else access.policy)
+    if access is None:
+        return Resource(at.arn, at.account)
+    stored_arn = GroupName(at.account, at.region, access.name).arn
+    return Resource(at.arn, at.account, TagsOnDemand(context.tx, stored_arn), access.policy)
 
 
 def package_resource(context: Context, at: PackageName) -> Resource:
-    """A package: a version carries the policy and the tags of its group, and its own tags over them."""
+    """A package: a version carries the policy of its group and the tags of both."""
     if not at.version:
         return Resource(at.arn, at.account, TagsOnDemand(context.tx, at.arn))
     return within_group(context, GroupName(at.account, at.region, at.name), at.version)
 
 
 def within_group(context: Context, at: GroupName, version: int | str) -> Resource:
-    """A version, or with `*` the versions, of a group, under the group's tags and policy."""
+    """A version, or with `*` the versions, of a group, under the group's tags and policy.
+
+    Of a tag that both have the group's counts: whoever may tag a version does not move it out of, or into, what policies
+    grant by the tags of groups.
+    """
     access = store.group_access(context.tx, at)
     if access is None:
         return Resource(at.package_arn(version), at.account)
     group_arn = GroupName(at.account, at.region, access.name).arn
     arn = at.package_arn(version)
-    return Resource(arn, at.account, TagsOnDemand(context.tx, group_arn, arn), access.policy)
+    return Resource(arn, at.account, TagsOnDemand(context.tx, arn, group_arn), access.policy)
 
 
 def on_group(action: str, member: str = "ModelPackageGroupName", *, service: str = "sagemaker") -> Permissions:

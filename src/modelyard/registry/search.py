@@ -153,8 +153,10 @@ class _Search:
         few = found is not None and found.cost <= search_plan.FEW
         if self.query.sort_by == MODIFIED:
             return self._take(self._walk_by_modified(found if few else None), LONGEST_WALK)
-        if few or not self._order_is_known():
+        if few:
             return self._select(found), None
+        if not self._order_is_known():
+            return self._select(self._candidates(patient=True)), None
         matched, then = self._take(self._walk_by_value(), BUDGET)
         if then is None:
             return matched, None
@@ -162,7 +164,7 @@ class _Search:
         return self._take(self._walk_by_value(), LONGEST_WALK) if found is None else (self._select(found), None)
 
     def _candidates(self, *, patient: bool) -> Candidates | None:
-        """The candidates by a quick count; or, with patience, by one that tells many from very many, which are none."""
+        """The candidates by a quick count, in full when they are few; or, with patience, unless there are very many."""
         if self.query.expression is None:
             return None
         limit = search_plan.MANY if patient else search_plan.FEW

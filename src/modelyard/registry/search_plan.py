@@ -37,7 +37,7 @@ class Candidates:
 
     accesses: tuple[Access, ...]
     cost: int
-    """Entries that have to be read, as far as they were counted."""
+    """Entries that have to be read, as far as they were counted. Only what was counted to its end can be read."""
 
 
 def candidates(expression: Expression, estimate: Estimate) -> Candidates | None:

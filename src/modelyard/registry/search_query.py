@@ -96,26 +96,30 @@ class _Text:
             return ""
         return f" AND {column} >= {self.value(test.low)} AND {column} <= {self.value(test.high)}"
 
-    def access(self, access: Access) -> str:
-        """SELECT the items of one access."""
-        text = f"SELECT a.item_id FROM ({self.entries(access.condition)}) AS a"
+    def access(self, access: Access, most: int) -> str:
+        """SELECT the items of one access, whose entries were counted: at most `most`."""
+        # PostgreSQL, which cannot tell one property's values from another's, is told by the LIMIT.
+        text = f"SELECT a.item_id FROM ({self.entries(access.condition)} LIMIT {most}) AS a"
         probes = [self.probe(condition, "a.item_id") for condition in access.also]
         return f"{text} WHERE {' AND '.join(probes)}" if probes else text
 
     def probe(self, condition: Condition, item_id: str) -> str:
         """Whether an item has the one text of a condition."""
+        # OFFSET keeps PostgreSQL from turning the look-up of a few items into a join with all that have the text.
         assert isinstance(condition.test, OneOf)
         (text,) = condition.test.texts
         return (
             f"EXISTS (SELECT 1 FROM search_text AS b WHERE b.name_id = {self.name(condition)}"
-            f" AND b.value = {self.value(kept(text))} AND b.item_id = {item_id})"
+            f" AND b.value = {self.value(kept(text))} AND b.item_id = {item_id} LIMIT 1 OFFSET 0)"
         )
 
     def candidates(self, found: Candidates) -> str:
         """SELECT the items of all accesses, each once."""
+        # A power of two, so that there are few different statements to prepare.
+        most = 1 << found.cost.bit_length()
         if len(found.accesses) == 1:
-            return self.access(found.accesses[0]).replace("SELECT", "SELECT DISTINCT", 1)
-        return " UNION ".join(self.access(access) for access in found.accesses)
+            return self.access(found.accesses[0], most).replace("SELECT", "SELECT DISTINCT", 1)
+        return " UNION ".join(self.access(access, most) for access in found.accesses)
 
 
 def _pattern(text: str) -> str:

@@ -87,6 +87,8 @@ def names_that_begin(tx: Transaction, space_id: int | None, start: str, limit: i
     return [row[0] for row in rows]
 
 
+EXACT = 2.0**53
+"""Whole numbers below are floats too; JSON writers take no integers of any size."""
 _OWN = "~"
 """Stands for `arn:aws:sagemaker:REGION:ACCOUNT:` in a stored key: a space has one region and account."""
 
@@ -130,9 +132,12 @@ def _name_ids(tx: Transaction, space_id: int, names: set[str]) -> dict[str, int]
 def _record(kept: set[Entry]) -> str:
     """Entries as the JSON list of their names' numbers and the list of their values, side by side, the same names together."""
     ordered = sorted(kept, key=lambda entry: (entry[0], str(entry[1])))
-    # Whole numbers without ".0": one of the many bytes that a million resources would have a million times.
-    values = [int(value) if isinstance(value, float) and value.is_integer() else value for _, value in ordered]
-    return orjson.dumps([[name_id for name_id, _ in ordered], values]).decode()
+    return orjson.dumps([[name_id for name_id, _ in ordered], [_shortened(value) for _, value in ordered]]).decode()
+
+
+def _shortened(value: Value) -> Value:
+    """A whole number without ".0": one of the many bytes that a million resources would have a million times."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < EXACT else value
 
 
 def _entries(record: str) -> set[Entry]:
@@ -157,31 +162,42 @@ def _put_item(tx: Transaction, row: Mapping[str, object]) -> tuple[int, set[Entr
     return int(made[0]), set()
 
 
-def _parameters(item_id: int, wanted: set[Entry], *, texts: bool) -> list[dict[str, object]]:
-    return [
-        {"name_id": name_id, "value": value, "item_id": item_id}
-        for name_id, value in sorted(wanted, key=lambda entry: entry[0])
-        if isinstance(value, str) is texts
-    ]
+ROWS = 50
+"""Entries that one statement adds."""
+_TABLES = {True: "search_text", False: "search_number"}
 
 
 def _add(tx: Transaction, item_id: int, wanted: set[Entry]) -> None:
-    tx.execute_many(
-        "INSERT INTO search_text (name_id, value, item_id) VALUES (:name_id, :value, :item_id)",
-        _parameters(item_id, wanted, texts=True),
-    )
-    tx.execute_many(
-        "INSERT INTO search_number (name_id, value, item_id) VALUES (:name_id, :value, :item_id)",
-        _parameters(item_id, wanted, texts=False),
-    )
+    for texts, table in _TABLES.items():
+        chosen = _chosen(wanted, texts=texts)
+        if tx.dialect == "sqlite":
+            # Here a statement of many rows takes three times as long: SQLite keeps a journal of its own to be able to undo it.
+            tx.execute_many(
+                f"INSERT INTO {table} (name_id, value, item_id) VALUES (:name_id, :value, :item_id)",  # noqa: S608
+                [{"name_id": name_id, "value": value, "item_id": item_id} for name_id, value in chosen],
+            )
+            continue
+        for start in range(0, len(chosen), ROWS):
+            _add_at_once(tx, table, item_id, chosen[start : start + ROWS])
+
+
+def _add_at_once(tx: Transaction, table: str, item_id: int, chosen: list[Entry]) -> None:
+    rows: list[str] = []
+    parameters: dict[str, object] = {"item_id": item_id}
+    for position, (name_id, value) in enumerate(chosen):
+        rows.append(f"(:n{position}, :v{position}, :item_id)")
+        parameters[f"n{position}"], parameters[f"v{position}"] = name_id, value
+    tx.execute(f"INSERT INTO {table} (name_id, value, item_id) VALUES {', '.join(rows)}", parameters)  # noqa: S608
 
 
 def _remove(tx: Transaction, item_id: int, gone: set[Entry]) -> None:
-    tx.execute_many(
-        "DELETE FROM search_text WHERE name_id = :name_id AND value = :value AND item_id = :item_id",
-        _parameters(item_id, gone, texts=True),
-    )
-    tx.execute_many(
-        "DELETE FROM search_number WHERE name_id = :name_id AND value = :value AND item_id = :item_id",
-        _parameters(item_id, gone, texts=False),
-    )
+    for texts, table in _TABLES.items():
+        for name_id, value in _chosen(gone, texts=texts):
+            tx.execute(
+                f"DELETE FROM {table} WHERE name_id = :name_id AND value = :value AND item_id = :item_id",  # noqa: S608
+                {"name_id": name_id, "value": value, "item_id": item_id},
+            )
+
+
+def _chosen(given: set[Entry], *, texts: bool) -> list[Entry]:
+    return sorted((entry for entry in given if isinstance(entry[1], str) is texts), key=lambda entry: entry[0])

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from modelyard.registry.group import Group, GroupName
-from modelyard.registry.model_package import Package, PackageName
+from modelyard.registry.model_package import Package, PackageName, summary
 from modelyard.storage.interface import Row, Transaction
 
 Parameters = dict[str, Any]
@@ -68,14 +68,12 @@ class GroupAccess:
 
     name: str
     policy: str | None
-    next_version: int
 
 
 def group_access(tx: Transaction, at: GroupName) -> GroupAccess | None:
     """The name as created and the policy of a group, for every decision on it or its versions."""
     row = tx.one(
-        "SELECT name, policy, next_version FROM model_package_group"
-        " WHERE account = :account AND region = :region AND folded = :folded",
+        "SELECT name, policy FROM model_package_group WHERE account = :account AND region = :region AND folded = :folded",
         {"account": at.account, "region": at.region, "folded": at.folded},
     )
     return None if row is None else GroupAccess(*row)
@@ -240,7 +238,26 @@ def delete_package(tx: Transaction, package_id: int) -> None:
     tx.execute("DELETE FROM model_package WHERE id = :id", {"id": package_id})
 
 
-def versions(tx: Transaction, group_id: int, filters: Mapping[str, Any], page: Page) -> list[Package]:
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A package as a list has it."""
+
+    id: int
+    folded: str
+    version: int
+    created: float
+    summary: Mapping[str, Any]
+
+
+_LISTED = "SELECT id, folded, version, created, document FROM model_package"
+
+
+def _listed(row: Row) -> Listed:
+    # A document is let go of before the next one is read: a list holds a hundred of them, and shows a third of each.
+    return Listed(row[0], row[1], row[2], row[3], summary(orjson.loads(row[4])))
+
+
+def versions(tx: Transaction, group_id: int, filters: Mapping[str, Any], page: Page) -> list[Listed]:
     """Versions of a group in order of creation, at most `page.size` + 1."""
     where, parameters = _created_between(filters)
     if "ModelApprovalStatus" in filters:
@@ -248,15 +265,15 @@ def versions(tx: Transaction, group_id: int, filters: Mapping[str, Any], page: P
         parameters["approval"] = filters["ModelApprovalStatus"]
     keyset, after = page.condition("created", "version")
     rows = tx.all(
-        f"{_PACKAGE} WHERE group_id = :group_id{where}{keyset}{page.order('created', 'version')}",
+        f"{_LISTED} WHERE group_id = :group_id{where}{keyset}{page.order('created', 'version')}",
         {"group_id": group_id, **parameters, **after},
     )
-    return [_package(row) for row in rows]
+    return [_listed(row) for row in rows]
 
 
 def packages(
     tx: Transaction, account: str, region: str, filters: Mapping[str, Any], page: Page, *, by_name: bool
-) -> list[Package]:
+) -> list[Listed]:
     """Packages of an account, versioned, unversioned or both, in order of creation or name, at most `page.size` + 1."""
     sort = ("folded", "version") if by_name else ("created", "id")
     where, parameters = _created_between(filters)
@@ -271,10 +288,10 @@ def packages(
         parameters["contains"] = f"%{filters['NameContains'].lower()}%"
     keyset, after = page.condition(*sort)
     rows = tx.all(
-        f"{_PACKAGE} WHERE account = :account AND region = :region{where}{keyset}{page.order(*sort)}",
+        f"{_LISTED} WHERE account = :account AND region = :region{where}{keyset}{page.order(*sort)}",
         {"account": account, "region": region, **parameters, **after},
     )
-    return [_package(row) for row in rows]
+    return [_listed(row) for row in rows]
 
 
 def _created_between(filters: Mapping[str, Any]) -> tuple[str, Parameters]:

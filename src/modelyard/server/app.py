@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from modelyard.aws.catalogue import routes_by_body
 from modelyard.aws.errors import AwsError, ThrottlingException
 from modelyard.aws.http import HttpResponse
+from modelyard.blobs.interface import BlobsUnavailable
 from modelyard.dispatch.dispatcher import Call
 from modelyard.dispatch.operation import Mode
 from modelyard.dispatch.waiting import NothingYet
@@ -32,6 +33,8 @@ from modelyard.storage.errors import StorageUnavailable
 DEFECT = "a defect in answering a request"
 LARGE_BODY = 256 * 1024
 """Bodies from here on are hashed, parsed and validated in a thread: it takes milliseconds."""
+MOST_BUFFERED = 256 * 1024 * 1024
+"""Bytes of large bodies in memory at a time; small ones are let through whatever large ones wait."""
 SMALL_STREAM = 1024 * 1024
 """A streaming body up to here is gathered before it takes a thread, so that a slow client does not hold one."""
 
@@ -59,11 +62,13 @@ class Application:
                     "Calls that run in or wait for the threads for objects.",
                     lambda: self.streams.busy,
                 ),
-                "modelyard_writes_in_flight": ("Writes whose commit is waited for.", lambda: self.writes),
+                "modelyard_writes_in_flight": ("Writes that are prepared or whose commit is waited for.", lambda: self.writes),
                 "modelyard_calls_waiting": ("Calls that wait for something to answer with.", lambda: self.waiting.occupied),
             }
         )
         self.writes = 0
+        self.buffered = 0
+        """Bytes that large bodies, of all requests under way, may take up."""
         self.waiting = WaitingRoom(house.dispatcher.signals)
         self.own_pages = OwnPages(house, self.metrics, self.checks)
         self.log_writer = log_writer
@@ -97,6 +102,7 @@ class Application:
         finally:
             if exchange.pipe is not None:
                 exchange.pipe.close()
+            self.buffered -= exchange.reserved
             requests.in_flight -= 1
             seconds = time.perf_counter() - exchange.started
             requests.count(exchange.name, exchange.status, seconds)
@@ -117,6 +123,9 @@ class Application:
             return self._failure(
                 exchange, AwsError("The service cannot reach its database.", code="ServiceUnavailable", status=503)
             )
+        except BlobsUnavailable as error:
+            log.error("the bytes of objects cannot be reached: %s", error, extra={"request_id": exchange.request_id})
+            return self._failure(exchange, AwsError("The service cannot keep bytes.", code="ServiceUnavailable", status=503))
         except ClientDisconnected:
             raise
         except Exception:
@@ -219,9 +228,7 @@ class Application:
         return await self.reads.run(self.dispatcher.perform, call)
 
     async def _write(self, exchange: Exchange, call: Call) -> HttpResponse:
-        if self.dispatcher.prepares(call):
-            await (self.streams if call.streams_in else self.reads).run(self.dispatcher.prepare, call)
-        found = await self._settled(self.dispatcher.submit(call))
+        found = await self._prepared_and_settled(call)
         while isinstance(found, NothingYet):
             left = found.seconds - (time.perf_counter() - exchange.started)
             if left <= 0 or self.waiting.closed:
@@ -231,6 +238,17 @@ class Application:
                 raise ClientDisconnected
             found = await self._settled(self.dispatcher.submit_again(call))
         return found
+
+    async def _prepared_and_settled(self, call: Call) -> HttpResponse | NothingYet:
+        if not self.dispatcher.prepares(call):
+            return await self._settled(self.dispatcher.submit(call))
+        self.writes += 1
+        try:
+            threads = self.streams if call.streams_in else self.reads
+            # The thread queues the write itself, so that the writer need not wait for the event loop's turn.
+            return await settled(await threads.run(self.dispatcher.prepare_and_submit, call))
+        finally:
+            self.writes -= 1
 
     async def _settled(self, future: Future[T]) -> T:
         self.writes += 1
@@ -244,8 +262,14 @@ class Application:
         return left if found.ready_at is None else min(left, max(0.0, found.ready_at - self.house.clock.now()))
 
     async def _gather(self, exchange: Exchange) -> None:
-        limit = self.house.settings.max_request_bytes
-        exchange.http.body = await gather(exchange.receive, exchange.length, limit)
+        """Read the whole body. It is in memory before its signature can be checked, so there is a limit for all of them."""
+        limit, length = self.house.settings.max_request_bytes, exchange.length
+        if length is None or length > LARGE_BODY:
+            exchange.reserved = min(limit, length or limit)
+            self.buffered += exchange.reserved
+            if self.buffered > max(MOST_BUFFERED, limit):
+                raise ThrottlingException("Rate exceeded")
+        exchange.http.body = await gather(exchange.receive, length, limit)
         exchange.body_read = True
 
     def _log(self, exchange: Exchange, seconds: float) -> None:

@@ -12,6 +12,7 @@ localhost, loopback addresses and the server's own name; its key never leaves `<
 
 import datetime
 import ipaddress
+import logging
 import os
 import re
 import secrets
@@ -25,6 +26,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+log = logging.getLogger("modelyard.certificates")
 
 AWS_DOMAINS = ("amazonaws.com", "amazonaws.com.cn", "api.aws")
 """What clients of AWS connect to; this server answers for every name below them."""
@@ -47,6 +50,13 @@ class Certificates:
         self.directory = directory
         self._own_names = ("localhost", "127.0.0.1", "::1", *own_names(host))
         self._authority, self._authority_key = _authority(directory, self._own_names)
+        if uncovered := _uncovered(self._authority, own_names(host)):
+            log.warning(
+                "the certificate authority in %s was made for another host: clients will not trust it for %s; "
+                "delete the directory to have one made anew",
+                directory,
+                ", ".join(uncovered),
+            )
         self._leaf_key = ec.generate_private_key(ec.SECP256R1())
         self._contexts: OrderedDict[str, ssl.SSLContext] = OrderedDict()
         self.context = self._context(self._own_names)
@@ -102,6 +112,12 @@ def own_names(host: str) -> tuple[str, ...]:
     if _is_address(host):
         return () if ipaddress.ip_address(host).is_loopback else (host,)
     return (host,) if _HOST_NAME.fullmatch(host) else ()
+
+
+def _uncovered(authority: x509.Certificate, names: tuple[str, ...]) -> list[str]:
+    """The names that a CA may not make certificates for."""
+    permitted = authority.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
+    return [name for name in names if _general_name(name, subtree=True) not in permitted]
 
 
 def make_authority(directory: Path, host: str) -> Path:

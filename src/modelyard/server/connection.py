@@ -23,6 +23,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from modelyard.server.cycle import Cycle
+from modelyard.server.eager import run_at_once
 from modelyard.settings import Settings
 
 LARGEST_HEAD = 64 * 1024
@@ -32,6 +33,8 @@ LARGEST_TARGET = 16 * 1024
 MOST_HEADERS = 200
 SLOWEST = 512
 """Bytes a second that a body has to arrive with, over every `body_seconds`."""
+MOST_PIPELINED = 64
+"""Requests that may wait on one connection for the answers before them; after so many it is closed."""
 MOST_DISCARDED = 256 * 1024 * 1024
 """Bytes read and thrown away of a body that was answered before it was whole, so that the client sees the answer."""
 
@@ -60,6 +63,10 @@ class Connection(HttpToolsProtocol):
         """The request that is being answered; `cycle` is the one that was read last, which pipelining puts further on."""
         self.last = False
         """Whether nothing more is read: the connection closes once the requests before are answered."""
+        self.unstarted = False
+        """Whether the head of a request is here, and its application waits for what else came with it."""
+        self.first_of_many = True
+        """Whether no other request of the bytes that came together has been started."""
         self.first_bytes = b""
         """What was read from the socket before this protocol had it."""
         self.head_bytes = 0
@@ -86,6 +93,7 @@ class Connection(HttpToolsProtocol):
             self.since = self.loop.time()
             self.window_bytes += len(data)
         self.head_bytes += len(data)
+        self.first_of_many = True
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -94,7 +102,10 @@ class Connection(HttpToolsProtocol):
         except httptools.HttpParserError:
             self.refuse(HTTPStatus.BAD_REQUEST, "This is not a valid HTTP request.")
         else:
-            if self.phase is Phase.HEAD and self.head_bytes > LARGEST_HEAD:
+            if self.unstarted:
+                # The body is still on its way.
+                self._start()
+            elif self.phase is Phase.HEAD and self.head_bytes > LARGEST_HEAD:
                 self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"The head of a request may have {LARGEST_HEAD} bytes.")
 
     def on_message_begin(self) -> None:
@@ -116,6 +127,9 @@ class Connection(HttpToolsProtocol):
             return
         if len(self.headers) > MOST_HEADERS:
             self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"A request may have {MOST_HEADERS} headers.")
+            return
+        if len(self.pipeline) >= MOST_PIPELINED:
+            self.last = True
             return
         self._begin()
 
@@ -144,7 +158,7 @@ class Connection(HttpToolsProtocol):
         )
         if before is None or before.response_complete:
             self._enter(Phase.BODY)
-            self._start_asgi_task(self.cycle, self.app)
+            self.unstarted = True
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
@@ -168,6 +182,24 @@ class Connection(HttpToolsProtocol):
         self.head_bytes = 0
         if self.phase is Phase.BODY:
             self._enter(Phase.IDLE if self.cycle.response_complete else Phase.ANSWERING)
+        if self.unstarted:
+            self._start()
+
+    def _start(self) -> None:
+        """Answer the request that was read last: at once where that needs no waiting.
+
+        Of requests that came together only the first is: the others take their turn, so that the event loop has its own.
+        """
+        self.unstarted = False
+        if not self.first_of_many:
+            self._start_asgi_task(self.cycle, self.app)
+            return
+        self.first_of_many = False
+        self.active = self.cycle
+        task = run_at_once(self.cycle.run_asgi(self.app), self.loop)
+        if task is not None:
+            task.add_done_callback(self.tasks.discard)
+            self.tasks.add(task)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self.active = cycle
@@ -177,6 +209,7 @@ class Connection(HttpToolsProtocol):
         """An answer is out: go on with the next request, if it is here already."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
+            self.last = True
             return
         self.flow.resume_reading()
         if self.pipeline:

@@ -1,7 +1,8 @@
 """Structured logs on standard error: one line per request and per event, as JSON or as text.
 
 Lines are put in a queue and written by a thread of their own, so that a reader of the log who stops reading cannot
-stop the server; lines for which the queue has no room are counted, and the count is logged.
+stop the server; lines for which the queue has no room are counted, and the count is logged. The thread only writes:
+if it also rendered, it would take the interpreter from the event loop.
 
 A request's line says who did what and how it ended. It never holds a body, a header or a query string: those carry
 signatures and secrets.
@@ -31,7 +32,7 @@ class LogWriter:
     def __init__(self, log_format: str, descriptor: int = 2) -> None:
         self._render = _as_text if log_format == "text" else _as_json
         self._descriptor = descriptor
-        self._waiting: deque[Record] = deque()
+        self._waiting: deque[bytes] = deque()
         self._dropped = 0
         """Counted by whoever logs, which is one thread nearly always; never set back, so that no count is lost."""
         self._told = 0
@@ -42,7 +43,7 @@ class LogWriter:
     def write(self, record: Record) -> None:
         """Queue a record. `time` is in epoch seconds."""
         if len(self._waiting) < MOST_WAITING:
-            self._waiting.append(record)
+            self._waiting.append(self._render(record))
         else:
             self._dropped += 1
 
@@ -58,7 +59,7 @@ class LogWriter:
 
     def _flush(self) -> None:
         while self._waiting:
-            lines = [self._render(self._waiting.popleft()) for _ in range(min(len(self._waiting), 1000))]
+            lines = [self._waiting.popleft() for _ in range(min(len(self._waiting), 1000))]
             if self._dropped:
                 dropped, self._dropped = self._dropped, 0
                 lines.append(

@@ -268,5 +268,10 @@ class PostgresqlStorage:
 
 
 def _for_reading(connection: Connection) -> None:
+    # What is read here takes well under a millisecond; to start workers or a compiler for it takes many, and PostgreSQL does
+    # so where it takes few rows for many.
+    connection.execute("SET max_parallel_workers_per_gather = 0")
+    connection.execute("SET jit = off")
+    connection.commit()
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     connection.read_only = True

@@ -170,3 +170,54 @@ def test_a_deny_in_the_bucket_policy_wins(s3: S3, bucket: str) -> None:
     s3("PutObject", Bucket=bucket, Key="kept/k", Body=b"x")
     with refused("AccessDeniedException", match="explicit deny in a resource-based policy"):
         s3("DeleteObject", Bucket=bucket, Key="kept/k")
+
+
+@pytest.mark.documented
+def test_a_bucket_with_tags_needs_the_permission_to_tag(s3: S3) -> None:
+    """Tags grant access, so giving a new bucket some is a permission of its own."""
+    tagged = {"Bucket": "tagged", "CreateBucketConfiguration": {"Tags": [{"Key": "team", "Value": "fraud"}]}}
+    creating = statement("s3:CreateBucket", "*")
+    with refused("AccessDeniedException", match="s3:TagResource"):
+        s3("CreateBucket", **tagged, by=somebody(creating))
+    of_weather = statement("s3:TagResource", "*", Condition={"StringEquals": {"aws:RequestTag/team": "weather"}})
+    with refused("AccessDeniedException", match="s3:TagResource"):
+        s3("CreateBucket", **tagged, by=somebody(creating, of_weather))
+    s3("CreateBucket", **tagged, by=somebody(creating, statement("s3:TagResource", "arn:aws:s3:::tagged")))
+
+
+@pytest.mark.documented
+def test_a_copy_brings_tags_only_where_they_may_be_read_and_put(s3: S3, bucket: str) -> None:
+    """Copying is no way to tag an object, or to learn tags, without the permissions for that."""
+    s3("PutObject", Bucket=bucket, Key="tagged", Body=b"x", Tagging="public=yes")
+    s3("PutObject", Bucket=bucket, Key="plain", Body=b"x")
+    bytes_alone = [statement(["s3:GetObject", "s3:PutObject"], "*")]
+    copy = {"Bucket": bucket, "Key": "copy"}
+    s3("CopyObject", **copy, CopySource=f"{bucket}/plain", by=somebody(*bytes_alone))
+    with refused("AccessDeniedException", match="s3:GetObjectTagging"):
+        s3("CopyObject", **copy, CopySource=f"{bucket}/tagged", by=somebody(*bytes_alone))
+    reading = [*bytes_alone, statement("s3:GetObjectTagging", "*")]
+    with refused("AccessDeniedException", match="s3:PutObjectTagging"):
+        s3("CopyObject", **copy, CopySource=f"{bucket}/tagged", by=somebody(*reading))
+    no_public_tags = {"StringNotEquals": {"s3:RequestObjectTag/public": "yes"}}
+    with refused("AccessDeniedException", match="s3:PutObjectTagging"):
+        conditional = statement("s3:PutObjectTagging", "*", Condition=no_public_tags)
+        s3("CopyObject", **copy, CopySource=f"{bucket}/tagged", by=somebody(*reading, conditional))
+    s3("CopyObject", **copy, CopySource=f"{bucket}/tagged", by=somebody(*reading, statement("s3:PutObjectTagging", "*")))
+    assert s3("GetObjectTagging", **copy)["TagSet"] == [{"Key": "public", "Value": "yes"}]
+    untagged = somebody(*bytes_alone)
+    with refused("AccessDeniedException", match="s3:PutObjectTagging"):
+        s3("CopyObject", **copy, CopySource=f"{bucket}/tagged", TaggingDirective="REPLACE", Tagging="a=b", by=untagged)
+    s3("CopyObject", **copy, CopySource=f"{bucket}/tagged", TaggingDirective="REPLACE", by=untagged)
+    assert s3("GetObjectTagging", **copy)["TagSet"] == []
+
+
+@pytest.mark.documented
+@pytest.mark.parametrize("member", ["ResponseContentType", "ResponseContentDisposition", "ResponseCacheControl"])
+def test_nobody_chooses_the_headers_of_a_public_object(s3: S3, bucket: str, member: str) -> None:
+    """Who is not signed in reads a public object as its owner put it, and not as a page of this host."""
+    s3("PutObject", Bucket=bucket, Key="k", Body=b"<script>", ContentType="text/plain")
+    let(s3, statement("s3:GetObject", f"arn:aws:s3:::{bucket}/*", Principal="*"))
+    assert s3("GetObject", Bucket=bucket, Key="k", by=NOBODY)["ContentType"] == "text/plain"
+    with refused("InvalidRequest", 400, match="cannot be used for anonymous GET requests"):
+        s3("GetObject", Bucket=bucket, Key="k", by=NOBODY, **{member: "text/html"})
+    assert s3("GetObject", Bucket=bucket, Key="k", **{member: "text/html"})

@@ -151,8 +151,10 @@ def test_conditional_writes(s3: S3, versioned: str) -> None:
 def test_response_overrides(s3: S3, bucket: str) -> None:
     """A read may ask for other content headers than the object has."""
     s3("PutObject", Bucket=bucket, Key="k", Body=b"x", ContentType="text/plain")
-    got = s3("GetObject", Bucket=bucket, Key="k", ResponseContentType="text/html", ResponseContentDisposition="attachment")
+    wanted = {"ResponseContentType": "text/html", "ResponseContentDisposition": "attachment", "ResponseExpires": 1_700_000_000.0}
+    got = s3("GetObject", Bucket=bucket, Key="k", **wanted)
     assert (got["ContentType"], got["ContentDisposition"]) == ("text/html", "attachment")
+    assert got["Expires"] == "Tue, 14 Nov 2023 22:13:20 GMT"
 
 
 @pytest.mark.documented

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+
 from modelyard.access import store
 from modelyard.access.accounts import create_account
 from modelyard.access.authentication import Authenticator, Caller
@@ -75,12 +76,17 @@ def open_guard(data: Path) -> Iterator[Guard]:
     guard.storage.close()
 
 
-def signed(signer: Any, method: str, url: str, headers: dict[str, str], body: bytes = b"", at: float = NOW, **context: Any) -> HttpRequest:
+def signed(
+    signer: Any, method: str, url: str, headers: dict[str, str], body: bytes = b"", at: float = NOW, **context: Any
+) -> HttpRequest:
     """A request that botocore's `signer` signed at the time `at`, as the server receives it."""
     request = AWSRequest(method, url, headers=headers, data=body)
     request.context.update(context)
     moment = datetime.fromtimestamp(at, UTC)
-    with patch("botocore.auth.get_current_datetime", lambda: moment.replace(tzinfo=None)), patch("botocore.auth.time.time", lambda: at):
+    with (
+        patch("botocore.auth.get_current_datetime", lambda: moment.replace(tzinfo=None)),
+        patch("botocore.auth.time.time", lambda: at),
+    ):
         signer.add_auth(request)
     return received(request, body)
 

@@ -76,6 +76,25 @@ def test_presigned_mutations(guard: Guard) -> None:
         assert refused(guard, mutant).status in {400, 403}
 
 
+@pytest.mark.ours
+@pytest.mark.parametrize("extra", ["version%49d=2", "%74agging", "%75ploads", "upload%49d=x&part%4eumber=1", "legal%2Dhold"])
+def test_presigned_names_in_another_encoding(guard: Guard, extra: str) -> None:
+    """A parameter that counts is part of what is signed however its name is percent-encoded."""
+    http = link(guard)
+    assert refused(guard, replace(http, query=f"{http.query}&{extra}")).code == "SignatureDoesNotMatch"
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize(
+    "host", ["other.localhost:9100", "other.s3.amazonaws.com", "OTHER.S3.eu-west-1.AmazonAWS.com", "u@other.localhost"]
+)
+def test_presigned_sent_to_another_host(guard: Guard, host: str) -> None:
+    """The host is not signed, but the bucket in it is: the URL of one bucket opens no other."""
+    http = link(guard)
+    assert refused(guard, replace(http, headers={**http.headers, "host": host})).code == "SignatureDoesNotMatch"
+    guard.admit(replace(http, raw_path="/a%20key", headers={**http.headers, "host": host.lower().replace("other", "bucket")}), S3)
+
+
 @pytest.mark.documented
 @pytest.mark.parametrize("expires", ["x", "", "-1", "²", "9" * 30, "1.5"])
 def test_presigned_with_a_time_that_is_none(guard: Guard, expires: str) -> None:

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAu
 from botocore.credentials import Credentials
 from tests.unit.access.signing import NOW, RUNTIME, S3, SAGEMAKER, STS, Guard, signed
 
+from modelyard.access.signatures_v4 import _parse_head
 from modelyard.aws.errors import AwsError
 from modelyard.aws.http import HttpRequest
 
@@ -297,6 +299,34 @@ def test_headers_in_the_query(guard: Guard) -> None:
     headers = guard.admit(http, S3).http.headers
     assert (headers["x-amz-meta-team"], headers["x-amz-acl"]) == ("a b", "private")
     assert not {"x-amz-signature", "x-amz-date", "x-amz-credential", "tagging"} & headers.keys()
+
+
+@pytest.mark.ours
+def test_presigned_hash_of_the_body(guard: Guard) -> None:
+    """A URL that was presigned for one body takes no other, whatever a header that is not signed says."""
+
+    class OfOneBody(S3SigV4QueryAuth):
+        def payload(self, request: Any) -> str:
+            return sha256(b"good").hexdigest()
+
+    url = f"{ENDPOINT}/bucket/key?X-Amz-Content-Sha256={sha256(b'good').hexdigest()}"
+    http = signed(OfOneBody(guard.credentials, "s3", "us-east-1", expires=600), "PUT", url, {})
+    http = replace(http, body=b"good")
+    assert guard.admit(http, S3).http.body == b"good"
+    for declared in ("UNSIGNED-PAYLOAD", sha256(b"evil").hexdigest()):
+        evil = replace(http, body=b"evil", headers={**http.headers, "x-amz-content-sha256": declared})
+        assert refused(guard, evil, S3).code == "XAmzContentSHA256Mismatch"
+
+
+@pytest.mark.ours
+def test_long_heads_are_not_remembered(guard: Guard) -> None:
+    """Nobody fills the server's memory with headers: what is remembered of them is short."""
+    before = _parse_head.cache_info().currsize
+    for number in range(3):
+        http = describe(guard)
+        long = http.headers["authorization"].replace("SignedHeaders=", f"SignedHeaders=x{number}{'x' * 5000};")
+        assert refused(guard, replace(http, headers={**http.headers, "authorization": long}), SAGEMAKER).status == 400
+    assert _parse_head.cache_info().currsize <= before + 1
 
 
 @pytest.mark.documented

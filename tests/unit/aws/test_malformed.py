@@ -245,7 +245,11 @@ def test_compressed_metrics():
 
 
 @pytest.mark.ours
-@pytest.mark.parametrize("body", [b"not gzip", gzip.compress(b"{}")[:-4], gzip.compress(b" " * 17 * 1024 * 1024)])
+@pytest.mark.parametrize(
+    "body",
+    [b"not gzip", gzip.compress(b"{}")[:-4], gzip.compress(b" " * 17 * 1024 * 1024)],
+    ids=["not gzip", "broken off", "too large"],
+)
 def test_bad_compression(body):
     """A body that is not gzip, breaks off, or grows beyond all bounds is refused."""
     http = request("cloudwatch", "PutMetricData", {"Namespace": "n"})

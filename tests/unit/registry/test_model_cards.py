@@ -122,6 +122,7 @@ def test_metadata_only_leaves_out_the_content(yard: Yard) -> None:
         ("{", "not valid JSON"),
         ("[]", "must be a JSON object"),
         ("[" * 5000, "not valid JSON"),
+        ('{"model_package_details":' * 500 + "1" + "}" * 500, "more than 32 levels"),
         ({"overview": {}}, "The content has an unknown member overview"),
         ({"model_overview": []}, "model_overview must be an object"),
         ({"model_overview": {"model_id": 7}}, "model_overview.model_id must be a string"),
@@ -212,6 +213,9 @@ def test_cards_are_found_by_what_is_in_them(yard: Yard) -> None:
     assert search(yard, "RiskRating", "High") == ["fraud"]
     assert search(yard, "ModelId", "fraud-7") == ["fraud"]
     assert search(yard, "Tags.team", "weather") == ["tagged"]
+    arn = "arn:aws:sagemaker:us-east-1:111122223333:model-card/tagged"
+    yard.call("sagemaker", "AddTags", ResourceArn=arn, Tags=[{"Key": "team", "Value": "fraud"}])
+    assert (search(yard, "Tags.team", "weather"), search(yard, "Tags.team", "fraud")) == ([], ["tagged"])
     yard.call("sagemaker", "UpdateModelCard", ModelCardName="fraud", Content='{"intended_uses": {"risk_rating": "Low"}}')
     assert search(yard, "RiskRating", "High") == []
 

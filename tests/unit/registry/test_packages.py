@@ -128,6 +128,20 @@ def test_versions_use_the_tags_of_their_group(registry: Registry) -> None:
     assert registry.register().endswith("/1")
 
 
+@pytest.mark.documented
+def test_a_source_algorithm_has_model_data(registry: Registry) -> None:
+    """An algorithm is named with its model data, in either form; a refused registration takes no number."""
+    name = "arn:aws:sagemaker:us-east-1:111122223333:algorithm/a"
+    with pytest.raises(ValidationException, match="needs a ModelDataUrl or a ModelDataSource"):
+        registry.register(SourceAlgorithmSpecification={"SourceAlgorithms": [{"AlgorithmName": name}]})
+    source = {"S3Uri": "s3://b/m/", "S3DataType": "S3Prefix", "CompressionType": "None"}
+    for number, data in enumerate(({"ModelDataUrl": "s3://b/m.tar.gz"}, {"ModelDataSource": {"S3DataSource": source}}), 1):
+        given = {"SourceAlgorithms": [{"AlgorithmName": name, **data}]}
+        arn = registry.register(SourceAlgorithmSpecification=given)
+        assert arn.endswith(f"/{number}")
+        assert registry.describe(arn)["SourceAlgorithmSpecification"] == given
+
+
 @pytest.mark.ours
 def test_a_deleted_number_is_not_given_again(registry: Registry) -> None:
     """An audit log may rely on a version's number meaning one version for ever."""

@@ -3,9 +3,9 @@
 import json
 
 import pytest
+from tests.harness import OTHER_ACCOUNT, Yard, user
 
 from modelyard.aws.errors import AccessDeniedException, ValidationException
-from tests.harness import OTHER_ACCOUNT, Yard, user
 
 GROUP = "arn:aws:sagemaker:us-east-1:111122223333:model-package-group/Weather"
 VERSIONS = "arn:aws:sagemaker:us-east-1:111122223333:model-package/Weather/*"
@@ -48,7 +48,7 @@ def test_a_missing_policy_and_a_missing_group_are_told_apart(yard: Yard, operati
     """A group without a policy and a group that is not there have texts of their own."""
     with pytest.raises(ValidationException, match=f"^Cannot find resource policy for: {GROUP}$"):
         yard.call("sagemaker", operation, ModelPackageGroupName="Weather")
-    with pytest.raises(ValidationException, match="^Cannot find Model Package Group: arn:.*/none$"):
+    with pytest.raises(ValidationException, match=r"^Cannot find Model Package Group: arn:.*/none$"):
         yard.call("sagemaker", operation, ModelPackageGroupName="none")
 
 
@@ -155,7 +155,8 @@ def test_tags_of_a_group_decide_about_its_versions(yard: Yard) -> None:
 
 TAGGED_ONLY = """{"Version": "2012-10-17", "Statement": [
     {"Effect": "Allow", "Action": ["sagemaker:CreateModelPackageGroup", "sagemaker:AddTags"], "Resource": "*",
-     "Condition": {"StringEquals": {"aws:RequestTag/team": "weather"}, "ForAllValues:StringEquals": {"aws:TagKeys": ["team", "cost"]}}}]}"""
+     "Condition": {"StringEquals": {"aws:RequestTag/team": "weather"},
+                   "ForAllValues:StringEquals": {"aws:TagKeys": ["team", "cost"]}}}]}"""
 
 
 @pytest.mark.documented

@@ -14,7 +14,7 @@ from tests.unit.server.asgi import Answer, Client
 
 from modelyard.access.accounts import create_account
 from modelyard.clock import SystemClock
-from modelyard.server.app import Application
+from modelyard.server.app import MOST_BUFFERED, Application
 from modelyard.server.composition import House
 from modelyard.server.exchange import request_from
 from modelyard.storage.errors import StorageUnavailable
@@ -173,6 +173,21 @@ def test_more_work_than_the_threads_take(running: Running) -> None:
     slowed = running.run(running.client.s3("PUT", "/full/key", [b"x"]))
     assert slowed.status == 503
     assert b"<Code>SlowDown</Code>" in slowed.body
+
+
+def test_large_bodies_have_a_limit_together(tmp_path: Path) -> None:
+    """When large bodies have filled their share of the memory, the next one is throttled; small ones come through."""
+    with house(tmp_path) as yard:
+        yard.house.clock = yard.house.dispatcher.clock = SystemClock()
+        running = Running(yard.house)
+        running.application.buffered = MOST_BUFFERED
+        large = running.run(running.client.sagemaker("CreateModelPackageGroup", b" " * 1_000_000 + group("large")))
+        assert json.loads(large.body)["__type"] == "ThrottlingException"
+        assert running.run(running.client.sagemaker("CreateModelPackageGroup", group("small"))).status == 200
+        assert running.application.buffered == MOST_BUFFERED
+        running.application.buffered = 0
+        assert running.run(running.client.sagemaker("CreateModelPackageGroup", b" " * 1_000_000 + group("large"))).status == 200
+        running.application.close()
 
 
 @pytest.mark.parametrize("size", [0, 10, 3_000_000])

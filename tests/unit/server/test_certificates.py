@@ -145,3 +145,12 @@ def test_names_of_aws(host: str, expected: bool) -> None:
 def test_own_names(host: str, names: tuple[str, ...]) -> None:
     """The server's own names are loopback's and the one it listens on."""
     assert own_names(host) == names
+
+
+def test_another_host_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A server that moves to a host its CA was not made for says so, and what to do; on the old one it says nothing."""
+    make_authority(tmp_path / "tls", "yard.example")
+    Certificates(tmp_path / "tls", "yard.example")
+    assert not caplog.records
+    Certificates(tmp_path / "tls", "other.example")
+    assert "clients will not trust it for other.example" in caplog.text

@@ -156,6 +156,12 @@ def test_pipelined_requests_are_answered_in_order(door: Door) -> None:
     assert answered.endswith(b"GET /last 0")
 
 
+def test_a_flood_of_pipelined_requests(door: Door) -> None:
+    """Of thousands of requests at once some are answered; the others, which would fill the memory, go with the connection."""
+    answered = door.ask(b"GET /f HTTP/1.1\r\n\r\n" * 5000)
+    assert 1 <= answered.count(b"http GET /f 0") < 5000
+
+
 def test_garbage_behind_a_request(door: Door) -> None:
     """What came before the garbage is answered; then the connection is closed."""
     answered = door.ask(GET + b"\x00\x00garbage\r\n\r\n")

@@ -10,7 +10,7 @@ from modelyard.aws.models import ServiceModel, Shape
 from modelyard.aws.protocols.faults import fault_of
 from modelyard.aws.protocols.protocol import OperationShapes, Parse, Serialize
 from modelyard.aws.protocols.scalars import SerializationException, scalar_reader
-from modelyard.aws.protocols.xml_writer import XmlWriters, escape
+from modelyard.aws.protocols.xml_writer import XmlWriters, escape, readable
 
 MAXIMUM_DEPTH = 64
 MAXIMUM_FIELDS = 20_000
@@ -64,7 +64,7 @@ class QueryProtocol:
         namespace = model.metadata.get("xmlNamespace", "") if model is not None else ""
         pieces = [
             f'<ErrorResponse xmlns="{escape(namespace)}"><Error><Type>Sender</Type>',
-            f"<Code>{escape(fault.code)}</Code><Message>{escape(fault.message)}</Message>",
+            f"<Code>{readable(fault.code)}</Code><Message>{readable(fault.message)}</Message>",
         ]
         if model is not None and fault.modelled is not None:
             members = {

@@ -10,7 +10,7 @@ from modelyard.aws.protocols.faults import Fault, fault_of
 from modelyard.aws.protocols.protocol import OperationShapes
 from modelyard.aws.protocols.rest import Payload, ReadBody, RestProtocol, error_headers
 from modelyard.aws.protocols.xml_reader import XmlReaders, parse_xml
-from modelyard.aws.protocols.xml_writer import XmlWriters, escape
+from modelyard.aws.protocols.xml_writer import XmlWriters, escape, readable
 
 _CONTENT_TYPE = "application/xml"
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -108,7 +108,7 @@ class RestXmlProtocol(RestProtocol):
             return HttpResponse(fault.status, headers)
         members = "".join(_error_members(model, fault))
         body = (
-            f"{_DECLARATION}<Error><Code>{escape(fault.code)}</Code><Message>{escape(fault.message)}</Message>{members}"
+            f"{_DECLARATION}<Error><Code>{readable(fault.code)}</Code><Message>{readable(fault.message)}</Message>{members}"
             f"<RequestId>{request_id}</RequestId><HostId>{request_id}</HostId></Error>"
         )
         return HttpResponse(fault.status, [*headers, ("content-type", _CONTENT_TYPE)], body.encode())
@@ -131,7 +131,7 @@ def _error_members(model: ServiceModel | None, fault: Fault) -> list[str]:
         if value is None or name in ("Code", "Message", "message"):
             continue
         if name not in shapes:
-            pieces.append(f"<{name}>{escape(str(value))}</{name}>")
+            pieces.append(f"<{name}>{readable(str(value))}</{name}>")
         elif model is not None and "location" not in shapes[name].traits:
             _writers(model).element(shapes[name].location_name or name, shapes[name])(value, pieces)
     return pieces

@@ -20,6 +20,14 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(lambda match: _NAMED.get(match[0]) or f"&#x{ord(match[0]):X};", text)
 
 
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def readable(text: str) -> str:
+    """Text of an error as it may stand in an element; what XML has no place for is replaced, so that a client can read why."""
+    return escape(_NOT_IN_XML.sub("\ufffd", text))
+
+
 class XmlWriters:
     """Compiles shapes of one service into functions that write elements."""
 

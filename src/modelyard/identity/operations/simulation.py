@@ -74,6 +74,16 @@ def simulate_principal_policy(context: Context, request: dict[str, Any]) -> dict
     return page(context, "SimulatePrincipalPolicy", request, "EvaluationResults", load, lambda number: [number], shape)
 
 
+def _given(request: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The condition keys that a request sets. The service model requires none of an entry's members."""
+    given: dict[str, tuple[str, ...]] = {}
+    for entry in request.get("ContextEntries", ()):
+        if "ContextKeyName" not in entry:
+            raise invalid_input("Every entry of ContextEntries needs a ContextKeyName.")
+        given[entry["ContextKeyName"]] = tuple(entry.get("ContextKeyValues", ()))
+    return given
+
+
 def _simulation(context: Context, request: dict[str, Any]) -> Simulation:
     source = store.identity_by_arn(context.tx, request["PolicySourceArn"])
     if source is None or source.account != context.account:
@@ -81,7 +91,7 @@ def _simulation(context: Context, request: dict[str, Any]) -> Simulation:
     sources = _policies(context, source, request.get("PolicyInputList", []))
     boundaries = request.get("PermissionsBoundaryPolicyInputList")
     boundary = checked_policy(boundaries[0], PolicyKind.BOUNDARY) if boundaries else boundary_of(context.tx, source)
-    given = {each["ContextKeyName"]: tuple(each.get("ContextKeyValues", ())) for each in request.get("ContextEntries", ())}
+    given = _given(request)
     resource_policy = request.get("ResourcePolicy")
     if resource_policy is not None:
         sources[checked_policy(resource_policy, PolicyKind.RESOURCE)] = ("ResourcePolicy", "resource")

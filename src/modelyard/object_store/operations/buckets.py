@@ -29,7 +29,13 @@ def _creating(context: Context, request: Request) -> Iterable[Permission]:
     constraint = request.get("CreateBucketConfiguration", {}).get("LocationConstraint")
     if constraint:
         conditions["s3:LocationConstraint"] = constraint
-    yield Permission("s3:CreateBucket", Resource(f"arn:aws:s3:::{name}", context.account), conditions)
+    resource = Resource(f"arn:aws:s3:::{name}", context.account)
+    yield Permission("s3:CreateBucket", resource, conditions)
+    tags = request.get("CreateBucketConfiguration", {}).get("Tags")
+    if tags:
+        conditions |= {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in tags}
+        conditions["aws:TagKeys"] = tuple(tag["Key"] for tag in tags)
+        yield Permission("s3:TagResource", resource, conditions)
 
 
 @operation("CreateBucket", mode=Mode.WRITE, permissions=_creating)

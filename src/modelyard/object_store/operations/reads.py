@@ -6,6 +6,7 @@ from email.utils import formatdate
 from itertools import accumulate, chain
 from typing import Any
 
+from modelyard.access.principal import PrincipalKind
 from modelyard.blobs.interface import BlobStore
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Request, operations_of
@@ -28,8 +29,8 @@ OVERRIDES = {
     "ResponseContentEncoding": "ContentEncoding",
     "ResponseContentLanguage": "ContentLanguage",
     "ResponseContentType": "ContentType",
-    "ResponseExpires": "Expires",
 }
+OVERRIDES_OF_ANSWER = frozenset({*OVERRIDES, "ResponseExpires"})
 
 _may_read = on_object("s3:GetObject", of_version="s3:GetObjectVersion", existing_tags=True)
 
@@ -48,12 +49,18 @@ class Found:
 @operation("GetObject", mode=Mode.STREAM, permissions=_may_read, anonymous=True)
 def get_object(context: Context, request: Request) -> dict[str, Any]:
     """The bytes of an object, or a range or part of them."""
+    if context.principal.kind is PrincipalKind.ANONYMOUS and not OVERRIDES_OF_ANSWER.isdisjoint(request):
+        # Else anybody could make a link under which an object that is public is a page of this host.
+        raise s3_error("InvalidRequest", "Request specific response headers cannot be used for anonymous GET requests.")
     with context.read() as tx:
         found = _find(tx, context, request)
     answer = _members(request, found)
     for member, header in OVERRIDES.items():
         if member in request:
             answer[header] = request[member]
+    if "ResponseExpires" in request:
+        # The model has a time in the query and a text in the answer, since objects may carry any text as Expires.
+        answer["Expires"] = formatdate(request["ResponseExpires"], usegmt=True)
     start, length = (found.part.start, found.part.length) if found.part else (0, found.version.size)
     body = read_bytes(context.blobs, found.version, found.parts, start, length)
     answer["Body"] = b"".join(body) if length <= SMALL else body

@@ -14,7 +14,7 @@ from modelyard.object_store.operations.copies import source_version
 from modelyard.object_store.operations.listings import asked, open_marker, seal_marker
 from modelyard.object_store.operations.reads import read_bytes
 from modelyard.object_store.operations.uploads import part_target, place_part, upload_at
-from modelyard.object_store.permissions import bucket_of, copying, on_bucket, on_object
+from modelyard.object_store.permissions import bucket_of, copying_part, on_bucket, on_object
 from modelyard.object_store.receiving import Pieces, receive
 from modelyard.object_store.upload import Upload, UploadedPart
 
@@ -24,7 +24,7 @@ MOST_PARTS_LISTED = 1000
 _may_list_parts = on_object("s3:ListMultipartUploadParts")
 
 
-@operation("UploadPartCopy", mode=Mode.STREAM, permissions=copying, writes=True)
+@operation("UploadPartCopy", mode=Mode.STREAM, permissions=copying_part, writes=True)
 def upload_part_copy(context: Context, request: Request) -> dict[str, Any]:
     """Take a part from an object that is here, or from a range of one."""
     with context.read() as tx:

@@ -1,6 +1,7 @@
 """Model package groups: create, describe, list, delete."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from modelyard.access.evaluation import decide
@@ -126,4 +127,7 @@ def _may_describe(context: Context, one: Group) -> bool:
 def find_group(context: Context, arn: Arn) -> Resource | None:
     """A group by its ARN, for the operations that take any ARN."""
     at = GroupName(arn.account, arn.region, arn.resource.partition("/")[2])
-    return group_resource(context, at) if store.group_access(context.tx, at) else None
+    access = store.group_access(context.tx, at)
+    if access is None:
+        return None
+    return replace(group_resource(context, at), arn=GroupName(at.account, at.region, access.name).arn)

@@ -83,22 +83,22 @@ def _keep(tx: Transaction, at: CardName, job: Request) -> None:
     store.add_export_job(tx, card.id, job)
 
 
-def _job_at(request: Request) -> tuple[CardName, str]:
+def _job_at(context: Context, request: Request) -> tuple[CardName, str]:
     try:
-        return export_job_name(request["ModelCardExportJobArn"])
+        return export_job_name(request["ModelCardExportJobArn"], context.region)
     except NotACard as error:
         raise ValidationException(str(error)) from None
 
 
 def _on_job(context: Context, request: Request) -> Iterable[Permission]:
-    at, name = _job_at(request)
+    at, name = _job_at(context, request)
     yield Permission("sagemaker:DescribeModelCardExportJob", Resource(at.export_job_arn(name), at.account))
 
 
 @operation("DescribeModelCardExportJob", mode=Mode.READ, permissions=_on_job)
 def describe_model_card_export_job(context: Context, request: Request) -> Request:
     """One export, by its ARN."""
-    at, name = _job_at(request)
+    at, name = _job_at(context, request)
     card = store.card(context.tx, at)
     job = None if card is None else store.export_job(context.tx, card.id, name)
     if job is None:

@@ -176,6 +176,11 @@ def _index(context: Context, at: CardName, document: Request, tags: dict[str, st
     )
 
 
+def reindex_card_tags(context: Context, at: CardName) -> None:
+    """Let Search see the tags of a card as they now are."""
+    _index(context, at, existing(context, at).document, tags_of(context.tx, at.arn))
+
+
 @finds("sagemaker", "model-card")
 def find_card(context: Context, arn: Arn) -> Resource | None:
     """A card by its ARN, for the operations that take any ARN."""

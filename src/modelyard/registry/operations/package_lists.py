@@ -6,10 +6,10 @@ from typing import Any
 from modelyard.access.permission import Permission, Resource
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
-from modelyard.registry import model_package, pages, store
-from modelyard.registry.model_package import Package
+from modelyard.registry import pages, store
 from modelyard.registry.operations.groups import existing as existing_group
 from modelyard.registry.permissions import all_of, group_at, within_group
+from modelyard.registry.store import Listed
 
 operation = operations_of("sagemaker")
 OPERATION = "ListModelPackages"
@@ -38,20 +38,20 @@ def list_model_packages(context: Context, request: dict[str, Any]) -> dict[str, 
         found = store.packages(context.tx, context.account, context.region, request, page, by_name=by_name)
         last = _last_by_name if by_name else _last_by_time
     answer: dict[str, Any] = {
-        "ModelPackageSummaryList": [model_package.summary(package.document) for package in found[: page.size]]
+        "ModelPackageSummaryList": [package.summary for package in found[: page.size]],
     }
     if len(found) > page.size:
         answer["NextToken"] = pages.token(context, OPERATION, request, last(found[page.size - 1]))
     return answer
 
 
-def _last_version(package: Package) -> list[Any]:
-    return [package.created, package.at.version]
+def _last_version(package: Listed) -> list[Any]:
+    return [package.created, package.version]
 
 
-def _last_by_time(package: Package) -> list[Any]:
+def _last_by_time(package: Listed) -> list[Any]:
     return [package.created, package.id]
 
 
-def _last_by_name(package: Package) -> list[Any]:
-    return [package.at.folded, package.at.version]
+def _last_by_name(package: Listed) -> list[Any]:
+    return [package.folded, package.version]

@@ -7,6 +7,7 @@ import orjson
 
 from modelyard.access.evaluation import decide
 from modelyard.access.permission import Permission, Resource
+from modelyard.access.roles import pass_role
 from modelyard.aws.arns import Arn
 from modelyard.aws.errors import ValidationException
 from modelyard.aws.http import Document
@@ -52,14 +53,16 @@ def _creation(context: Context, request: Request) -> Iterable[Permission]:
         )
     if "ModelPackageGroupName" in request:
         at = group_at(context, request["ModelPackageGroupName"])
-        access = store.group_access(context.tx, at)
-        resource = within_group(context, at, 1 if access is None else access.next_version)
+        # Not the number that the version will have: a refusal would tell other accounts how many there are.
+        resource = within_group(context, at, "*")
     elif "ModelPackageName" in request:
         package = package_at(context, request["ModelPackageName"])
         resource = Resource(package.arn, package.account)
     else:
         raise ValidationException("Missing ARN.")
-    return creation(context, "CreateModelPackage", resource, request)
+    yield from creation(context, "CreateModelPackage", resource, request)
+    if "ValidationSpecification" in request:
+        yield pass_role(context.tx, request["ValidationSpecification"]["ValidationRole"], "sagemaker.amazonaws.com")
 
 
 @operation(

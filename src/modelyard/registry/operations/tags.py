@@ -12,8 +12,9 @@ from modelyard.dispatch.operation import Mode, Permissions, operations_of
 from modelyard.dispatch.resources import find
 from modelyard.registry import events, search_store, store
 from modelyard.registry.operations.groups import KIND as GROUP
+from modelyard.registry.operations.model_cards import card_at, reindex_card_tags
 from modelyard.registry.operations.packages import reindex_tags
-from modelyard.registry.permissions import group_at, package_at, tag_conditions
+from modelyard.registry.permissions import group_at, group_resource, package_at, tag_conditions
 
 operation = operations_of("sagemaker")
 Request = dict[str, Any]
@@ -21,14 +22,22 @@ Request = dict[str, Any]
 
 def _on_resource(action: str) -> Permissions:
     def permissions(context: Context, request: Request) -> Iterable[Permission]:
-        arn = Arn.parse(request["ResourceArn"])
-        resource = find(context, arn) or Resource(request["ResourceArn"], arn.account)
+        resource = _asked_for(context, request["ResourceArn"])
         conditions = tag_conditions(request.get("Tags", []))
         if "TagKeys" in request:
             conditions["aws:TagKeys"] = tuple(request["TagKeys"])
         yield Permission(f"sagemaker:{action}", resource, conditions)
 
     return permissions
+
+
+def _asked_for(context: Context, text: str) -> Resource:
+    """What an ARN names, as policies see it, whether it is there or not."""
+    arn = Arn.parse(text)
+    found = find(context, arn)
+    if found is not None and arn.resource.startswith("model-package-group/"):
+        return group_resource(context, group_at(context, text))  # in the caller's spelling
+    return found or Resource(text, arn.account)
 
 
 def _existing(context: Context, request: Request) -> Resource:
@@ -65,10 +74,12 @@ def delete_tags(context: Context, request: Request) -> Request:
 
 
 def _tell_search(context: Context, arn: str) -> None:
-    """Groups and packages are searched by their tags."""
+    """Groups, packages and model cards are searched by their tags."""
     kind = Arn.parse(arn).resource.partition("/")[0]
     if kind == "model-package":
         reindex_tags(context, package_at(context, arn))
+    elif kind == "model-card":
+        reindex_card_tags(context, card_at(context, arn))
     elif kind == "model-package-group":
         found = store.group(context.tx, group_at(context, arn))
         assert found is not None
