@@ -8,6 +8,7 @@ from typing import Any
 from modelyard.blobs.interface import BlobStore
 from modelyard.cli.copies import PAGE
 from modelyard.object_store import store_pins
+from modelyard.object_store.encryption import sealed_size
 from modelyard.object_store.object_version import Part
 from modelyard.registry import governance_store, store
 from modelyard.registry.hashing import hashed
@@ -70,11 +71,13 @@ def _versions(storage: Storage) -> Iterator[tuple[PackageName, list[Document]]]:
 def _problem(storage: Storage, blobs: BlobStore, kept: Document, damaged: Container[str]) -> str | None:
     with storage.read() as tx:
         parts = store_pins.parts(tx, kept["Pin"])
+        encrypted = store_pins.is_encrypted(tx, kept["Pin"])
     if sum(part.size for part in parts) != kept["Size"] or not parts:
         return "is no longer kept as it was registered."
-    if any(part.digest in damaged or blobs.size(part.digest) != part.size for part in parts):
+    size_of = sealed_size if encrypted else int
+    if any(part.digest in damaged or blobs.size(part.digest) != size_of(part.size) for part in parts):
         return "is damaged: bytes that it was registered with are missing or changed."
-    if "Sha256" not in kept:
+    if "Sha256" not in kept or encrypted:  # what is encrypted was compared as it is kept: nobody here may decrypt it
         return None
     digest = parts[0].digest if len(parts) == 1 else _digest(blobs, parts)
     return (

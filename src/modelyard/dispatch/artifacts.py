@@ -29,7 +29,8 @@ class FoundObject:
     etag: str
     """Without quotes."""
     digest: str | None
-    """The SHA-256 of its bytes, as `sha256:` and 64 hexadecimal digits, where it is known without reading them."""
+    """The SHA-256 of its bytes, as `sha256:` and 64 hexadecimal digits, where it is known without reading them: not of
+    bytes that are kept encrypted."""
     origin: object
     """What the keeper itself knows it by."""
 
@@ -58,8 +59,11 @@ class Keeper(Protocol):
         """Let go of everything that `holder` keeps, but for those pins."""
         ...
 
-    def read_pinned(self, blobs: BlobStore, tx: Transaction, pin: int) -> Iterator[bytes]:
-        """The bytes of a pin. Raises FileNotFoundError when there is no such pin, or its bytes were damaged or taken away."""
+    def read_pinned(self, blobs: BlobStore, tx: Transaction, pin: int, caller: Context | None = None) -> Iterator[bytes]:
+        """The bytes of a pin. Raises FileNotFoundError when there is no such pin, or its bytes were damaged or taken away.
+
+        Bytes that are kept encrypted are decrypted as the caller. Raises NotLookedUp without one, and for one who may not.
+        """
         ...
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from modelyard.events import listeners
 from modelyard.storage.interface import Row, Transaction
 
 TRIMMED = ""
@@ -53,7 +54,7 @@ def publish(
     group_key: str,
     now: float,
 ) -> None:
-    """Add an event to the outbox, in the transaction of what it tells of."""
+    """Add an event to the outbox, in the transaction of what it tells of; who listens is told after the commit."""
     tx.execute(
         "INSERT INTO event (time, account, region, group_key, source, detail_type, resources, detail)"
         " VALUES (:time, :account, :region, :group_key, :source, :detail_type, :resources, :detail)",
@@ -68,6 +69,7 @@ def publish(
             "detail": orjson.dumps(detail).decode(),
         },
     )
+    tx.after_commit(listeners.tell)
 
 
 _EVENT = "place, time, account, region, group_key, source, detail_type, resources, detail"

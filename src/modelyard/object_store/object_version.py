@@ -16,6 +16,8 @@ LARGEST = 5 * 1024**4
 LARGEST_PUT = 5 * 1024**3
 """Bytes in one request, at most."""
 STANDARD = "STANDARD"
+KMS = "aws:kms"
+"""What S3 says of an object that is encrypted with a key of KMS."""
 ENCRYPTED = "AES256"
 """What S3 says of an object whose uploader asked for no encryption."""
 HEADERS = (
@@ -65,6 +67,8 @@ class ObjectVersion:
     lock: Lock = UNLOCKED
     upload_id: str | None = None
     """The multipart upload it came from."""
+    sealed: Mapping[str, Any] | None = None
+    """How its bytes are encrypted (sealing.py); None when they are kept as they came."""
     id: int = 0
     """The row; higher is newer among the versions of a key."""
     pin: int = 0

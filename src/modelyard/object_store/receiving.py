@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelyard.aws.http import BodyStream
-from modelyard.blobs.interface import Blob, BlobStore
+from modelyard.blobs.interface import BlobStore, BlobWriter
 from modelyard.dispatch import kept_blobs
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.kept_blobs import Kept
 from modelyard.object_store import checksum as checksums
 from modelyard.object_store.checksum import ALGORITHMS, BY_HEADER, Algorithm, Checksum
+from modelyard.object_store.encryption import Encryptor
 from modelyard.object_store.errors import s3_error
 from modelyard.object_store.object_version import LARGEST_PUT
 from modelyard.storage.interface import Transaction
@@ -27,13 +28,15 @@ class Received:
     """Bytes that are durable, and that no row names yet."""
 
     kept: Kept
+    size: int
+    """Bytes as they came, before they were encrypted."""
     etag: str
     checksum: Checksum
 
     @property
-    def blob(self) -> Blob:
-        """The bytes."""
-        return self.kept.blob
+    def digest(self) -> str:
+        """Of the bytes as they are kept."""
+        return self.kept.blob.digest
 
     def refer(self, tx: Transaction, blobs: BlobStore) -> None:
         """Note that a row of this transaction names them; see `kept_blobs.refer`."""
@@ -65,9 +68,12 @@ class Pieces:
         return next(self._pieces, b"")
 
 
-def receive(context: Context, request: Mapping[str, Any], body: BodyStream, *, kept: str = "") -> Received:
+def receive(
+    context: Context, request: Mapping[str, Any], body: BodyStream, *, kept: str = "", encryptor: Encryptor | None = None
+) -> Received:
     """Take a body in. `kept` is the checksum algorithm to keep; otherwise the one that the client sends, or S3's default.
 
+    With an encryptor the bytes are encrypted as they come, and the ETag is the MD5 of what is kept, which tells nothing of them.
     Raises AwsError when the bytes are not what the client said that they would be: then nothing is kept.
     """
     declared = declaration(context, request)
@@ -77,14 +83,14 @@ def receive(context: Context, request: Mapping[str, Any], body: BodyStream, *, k
     kept = kept or sent or checksums.DEFAULT
     running = {name: ALGORITHMS[name].start() for name in {kept, sent or kept}}
     md5 = hashlib.md5(usedforsecurity=False)
-    writer = context.blobs.writer()
+    sink = _Sink(context.blobs.writer(), encryptor)
     try:
         size = 0
         while piece := body.read(PIECE):
             size += len(piece)
             if size > LARGEST_PUT:
                 raise _too_large(size)
-            writer.write(piece)
+            sink.write(piece)
             md5.update(piece)
             for one in running.values():
                 one.update(piece)
@@ -94,9 +100,37 @@ def receive(context: Context, request: Mapping[str, Any], body: BodyStream, *, k
         _check_md5(declared, md5.digest())
         if declared.algorithm is not None:
             _check_value(context, declared, values[declared.algorithm.name])
-        return Received(kept_blobs.commit(context.storage, writer), md5.hexdigest(), Checksum(kept, values[kept]))
+        etag = sink.finish() or md5.hexdigest()
+        return Received(kept_blobs.commit(context.storage, sink.writer), size, etag, Checksum(kept, values[kept]))
     finally:
-        writer.discard()
+        sink.writer.discard()
+
+
+class _Sink:
+    """Writes bytes as they are to be kept."""
+
+    def __init__(self, writer: BlobWriter, encryptor: Encryptor | None) -> None:
+        self.writer = writer
+        self._encryptor = encryptor
+        self._md5 = hashlib.md5(usedforsecurity=False)
+
+    def write(self, piece: bytes) -> None:
+        """Add bytes."""
+        if self._encryptor is None:
+            self.writer.write(piece)
+        else:
+            self._add(self._encryptor.update(piece))
+
+    def finish(self) -> str | None:
+        """Add what is left; the MD5 of what was written, if that is not what came."""
+        if self._encryptor is None:
+            return None
+        self._add(self._encryptor.finish())
+        return self._md5.hexdigest()
+
+    def _add(self, sealed: bytes) -> None:
+        self._md5.update(sealed)
+        self.writer.write(sealed)
 
 
 def declaration(context: Context, request: Mapping[str, Any]) -> Declared:

@@ -18,7 +18,7 @@ kept_blobs.refers("object_part")
 
 _COLUMNS = (
     "id, object_key, version_id, delete_marker, modified, size, etag, digest, part_count, upload_id, storage_class,"
-    " checksum_algorithm, checksum_type, checksum_value, headers, tags, retention_mode, retain_until, legal_hold"
+    " checksum_algorithm, checksum_type, checksum_value, headers, tags, retention_mode, retain_until, legal_hold, sealed"
 )
 _LISTED = "object_key, version_id, modified, size, etag, storage_class, checksum_algorithm, checksum_type, delete_marker, id"
 
@@ -75,9 +75,9 @@ def add(tx: Transaction, bucket: Bucket, new: ObjectVersion, parts: Sequence[Par
     row = tx.one(
         "INSERT INTO object_version (bucket_id, object_key, version_id, listed, delete_marker, modified, size, etag, digest,"
         " part_count, upload_id, storage_class, checksum_algorithm, checksum_type, checksum_value, headers, tags,"
-        " retention_mode, retain_until, legal_hold) VALUES (:bucket, :key, :version, :listed, :marker, :modified, :size, :etag,"
-        " :digest, :part_count, :upload, :storage_class, :algorithm, :type, :checksum, :headers, :tags, :mode, :until, :hold)"
-        " RETURNING id",
+        " retention_mode, retain_until, legal_hold, sealed) VALUES (:bucket, :key, :version, :listed, :marker, :modified, :size,"
+        " :etag, :digest, :part_count, :upload, :storage_class, :algorithm, :type, :checksum, :headers, :tags, :mode, :until,"
+        " :hold, :sealed) RETURNING id",
         _parameters(bucket, new),
     )
     assert row is not None, "RETURNING gives the inserted row"
@@ -177,6 +177,7 @@ def _parameters(bucket: Bucket, new: ObjectVersion) -> dict[str, Any]:
         "mode": new.lock.mode,
         "until": new.lock.until,
         "hold": int(new.lock.legal_hold),
+        "sealed": None if new.sealed is None else orjson.dumps(new.sealed).decode(),
     }
 
 
@@ -197,6 +198,7 @@ def _version(row: Row) -> ObjectVersion:
         headers=orjson.loads(row[14]),
         tags=orjson.loads(row[15]),
         lock=Lock(row[16], row[17], bool(row[18])),
+        sealed=None if row[19] is None else orjson.loads(row[19]),
     )
 
 

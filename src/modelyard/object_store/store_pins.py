@@ -90,6 +90,12 @@ def pinned_version(tx: Transaction, number: int) -> ObjectVersion | None:
     return None if row is None else _version(tx, row)
 
 
+def is_encrypted(tx: Transaction, number: int) -> bool:
+    """Whether what a pin keeps is encrypted with a key of KMS."""
+    row = tx.one("SELECT facts FROM object_pin WHERE id = :pin", {"pin": number})
+    return row is not None and orjson.loads(row[0]).get("sealed") is not None
+
+
 def parts(tx: Transaction, number: int) -> list[Part]:
     """What a pin keeps, in order."""
     rows = tx.all(
@@ -135,6 +141,7 @@ def _facts(version: ObjectVersion) -> dict[str, Any]:
         "checksum": [checksum.algorithm, checksum.value, checksum.type] if checksum else None,
         "headers": version.headers,
         "tags": version.tags,
+        "sealed": version.sealed,
     }
 
 

@@ -24,9 +24,15 @@ class Upload:
     """Empty when its creator named none: then the whole object gets the default checksum."""
     checksum_type: str
     wanted: Mapping[str, Any]
-    """What the object will carry: headers, tags, lock."""
+    """What the object will carry: headers, tags, lock, and how it is encrypted."""
     id: int = 0
     """The row; higher began later."""
+
+    @property
+    def sealed(self) -> Mapping[str, Any] | None:
+        """How its parts are encrypted (sealing.py); None when they are kept as they come."""
+        sealed: Mapping[str, Any] | None = self.wanted.get("sealed")
+        return sealed
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from modelyard.object_store.object_version import (
     ENCRYPTED,
     ENCRYPTION,
     HEADERS,
+    KMS,
     MOST_METADATA_BYTES,
     STANDARD,
     metadata_size,
@@ -71,6 +72,8 @@ def encryption_of(request: Request, defaults: BucketDefaults) -> dict[str, Any]:
                 "null",
             )
         return dict(defaults.encryption) or {"ServerSideEncryption": ENCRYPTED}
+    if request["ServerSideEncryption"] not in (ENCRYPTED, KMS):
+        raise s3_error("NotImplemented", f"Encryption with {request['ServerSideEncryption']} is not available in Modelyard.")
     if request["ServerSideEncryption"] == ENCRYPTED and "SSEKMSKeyId" in request:
         raise invalid_argument(
             "x-amz-server-side-encryption-aws-kms-key-id header is only valid with aws:kms",

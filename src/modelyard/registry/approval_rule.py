@@ -22,7 +22,7 @@ DEPLOYED = ("InferenceSpecification", "AdditionalInferenceSpecificationsToAdd", 
 """Members of UpdateModelPackage that change what an approval was given for."""
 
 _GATE = re.compile(
-    r"\s*(?P<metric>\S(?:.*?\S)?)\s*(?P<sign>>=|<=|==|!=|>|<)"
+    r"\s*(?P<metric>[^\s<>=!](?:[^<>=!]*[^\s<>=!])?)\s*(?P<sign>>=|<=|==|!=|>|<)"
     r"\s*(?P<bound>[-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?)\s*"
 )
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {">=": ge, "<=": le, "==": eq, "!=": ne, ">": gt, "<": lt}

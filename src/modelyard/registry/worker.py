@@ -9,7 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from modelyard.blobs.interface import BlobStore
-from modelyard.dispatch.artifacts import keeper
+from modelyard.dispatch.artifacts import NotLookedUp, keeper
 from modelyard.registry import governance_store, integrity
 from modelyard.registry.hashing import hashed
 from modelyard.storage.interface import Storage, Transaction
@@ -56,6 +56,8 @@ def _digest(storage: Storage, blobs: BlobStore, pin: int) -> str | None:
         with storage.read() as tx:
             pieces = None if keeps is None else keeps.read_pinned(blobs, tx, pin)
         return None if pieces is None else hashed(pieces)
+    except NotLookedUp:
+        return None  # encrypted: only who may decrypt it can hash it
     except FileNotFoundError as error:
         log.warning("registered bytes cannot be hashed: %s", error)
         return None

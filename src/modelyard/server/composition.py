@@ -23,7 +23,7 @@ from modelyard.settings import Settings, SettingsError
 from modelyard.storage import migrate, open_storage
 from modelyard.storage.interface import Storage
 
-PARTS = ("object_store", "identity", "keys", "images", "queues", "logs", "registry", "governance")
+PARTS = ("object_store", "identity", "keys", "images", "queues", "logs", "registry", "lineage", "governance")
 """The parts whose operations this server answers."""
 MIGRATED = ("events", "access", "dispatch", *PARTS)
 """The packages that have tables, in the order their migrations run."""
@@ -51,8 +51,11 @@ class House:
             name = f"modelyard.{part}.worker"
             if importlib.util.find_spec(name) is None:
                 continue
-            worker = Periodic(f"{part}-worker", *importlib.import_module(name).periodic(self))
+            module = importlib.import_module(name)
+            worker = Periodic(f"{part}-worker", *module.periodic(self))
             self.closers.append(worker.stop)
+            if hasattr(module, "wakes"):
+                self.closers.append(module.wakes(worker.wake))
 
     def close(self) -> None:
         """Stop the workers, commit what is queued, close the database. Harmless when called twice."""

@@ -148,14 +148,18 @@ def test_versioning(s3: S3, bucket: str) -> None:
 @pytest.mark.documented
 def test_encryption(s3: S3, bucket: str) -> None:
     """AES256 is what S3 says by default; a bucket's own default goes to objects whose uploader says nothing."""
-    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "key"}, "BucketKeyEnabled": True}
+    rule = {
+        "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "alias/aws/s3"},
+        "BucketKeyEnabled": True,
+    }
     default = s3("GetBucketEncryption", Bucket=bucket)["ServerSideEncryptionConfiguration"]
     assert default["Rules"][0]["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
     assert s3("PutObject", Bucket=bucket, Key="a", Body=b"")["ServerSideEncryption"] == "AES256"
     s3("PutBucketEncryption", Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
     assert s3("GetBucketEncryption", Bucket=bucket) == {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}
     put = s3("PutObject", Bucket=bucket, Key="b", Body=b"")
-    assert (put["ServerSideEncryption"], put["SSEKMSKeyId"], put["BucketKeyEnabled"]) == ("aws:kms", "key", True)
+    assert (put["ServerSideEncryption"], put["BucketKeyEnabled"]) == ("aws:kms", True)
+    assert put["SSEKMSKeyId"].startswith("arn:aws:kms:us-east-1:111122223333:key/")
     assert s3("PutObject", Bucket=bucket, Key="b", Body=b"", ServerSideEncryption="AES256")["ServerSideEncryption"] == "AES256"
 
 

@@ -117,6 +117,8 @@ def put_bucket_encryption(context: Context, request: Request) -> None:
     algorithm = by_default.get("SSEAlgorithm")
     if algorithm not in ("AES256", "aws:kms", "aws:kms:dsse"):
         raise s3_error("MalformedXML")
+    if algorithm == "aws:kms:dsse":
+        raise s3_error("NotImplemented", "Encryption with aws:kms:dsse is not available in Modelyard.")
     if algorithm == "AES256" and "KMSMasterKeyID" in by_default:
         raise s3_error(
             "InvalidArgument", "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse"

@@ -1,32 +1,53 @@
-"""Copying objects inside the store: a copy shares the bytes of its source."""
+"""Copying objects inside the store.
 
-from dataclasses import dataclass
+A copy shares the bytes of its source, unless one of them is encrypted with a key of KMS: then they are written anew.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Request, operations_of
-from modelyard.object_store import checksum, etag, events, preconditions, store_objects, store_pins, wanted
+from modelyard.object_store import checksum as checksums
+from modelyard.object_store import etag, events, preconditions, store_objects, store_pins, wanted
+from modelyard.object_store import sealing as sealings
 from modelyard.object_store.bucket import Bucket, Versioning
 from modelyard.object_store.checksum import Checksum
+from modelyard.object_store.encryption import WHOLE
 from modelyard.object_store.errors import precondition_failed, s3_error
-from modelyard.object_store.object_version import ENCRYPTION, LARGEST_PUT, ObjectVersion
+from modelyard.object_store.object_version import ENCRYPTION, KMS, LARGEST_PUT, ObjectVersion, Part
 from modelyard.object_store.operations.reads import read_bytes, readable
-from modelyard.object_store.permissions import bucket_of, copy_source, copying, kept_version_at
+from modelyard.object_store.permissions import bucket_at, bucket_of, copy_source, copying, kept_version_at
 from modelyard.object_store.placing import check_write, defaults_of, new_version_id, placed
 from modelyard.object_store.preconditions import Verdict
+from modelyard.object_store.receiving import Pieces, Received, receive
+from modelyard.object_store.sealing import Sealing
 from modelyard.storage.interface import Transaction
 
 operation = operations_of("s3")
 
 REPLACE = "REPLACE"
 
+Source = tuple[int, int]
+"""The row of a version, and of the pin that keeps it when it is gone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Summed:
     """The checksum that a caller asked for, worked out from the bytes of one version."""
 
-    row: int
+    source: Source
     checksum: Checksum
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """The bytes of one version as the copy keeps them: encrypted with another key, or no more."""
+
+    source: Source
+    received: Received
+    sealing: Sealing
 
 
 def source_version(context: Context, tx: Transaction, request: Request) -> tuple[Bucket, ObjectVersion, bool]:
@@ -49,38 +70,60 @@ def source_version(context: Context, tx: Transaction, request: Request) -> tuple
     return bucket, version, version_id is not None
 
 
-def _sum(context: Context, request: Request) -> Summed:
-    """Work out a checksum that the source does not have."""
+def _prepare(context: Context, request: Request) -> Summed | Rewritten | None:
+    """Look at the bytes: to encrypt or decrypt them, or to work out a checksum that the source does not have."""
     with context.read() as tx:
-        _, source, _ = source_version(context, tx, request)
+        bucket = bucket_at(tx, request["Bucket"], request.get("ExpectedBucketOwner"))
+        source_bucket, source, by_version = source_version(context, tx, request)
         parts = store_pins.parts_of(tx, source)
-    algorithm = request["ChecksumAlgorithm"]
+        encryption = wanted.encryption_of(request, defaults_of(tx, bucket))
+    algorithm = request.get("ChecksumAlgorithm")
+    if not _needs_rewriting(source, encryption):
+        return None if algorithm is None else _sum(context, source, parts, algorithm)
+    _check(request, bucket, source_bucket, source, by_version=by_version)
+    data_key = sealings.open_key(context, source.sealed)
+    sealing = sealings.new(context, bucket, request["Key"], encryption, request)
+    body = Pieces(iter(read_bytes(context.blobs, source, parts, 0, source.size, data_key)))
+    kept = algorithm or (source.checksum.algorithm if source.checksum else checksums.DEFAULT)
+    received = receive(replace(context, http=None), {}, body, kept=kept, encryptor=sealing.encryptor(WHOLE))
+    return Rewritten((source.id, source.pin), received, sealing)
+
+
+def _needs_rewriting(source: ObjectVersion, encryption: Mapping[str, Any]) -> bool:
+    """Whether the copy cannot share the bytes of its source: a data key is of one object alone."""
+    return source.sealed is not None or encryption["ServerSideEncryption"] == KMS
+
+
+def _sum(context: Context, source: ObjectVersion, parts: list[Part], algorithm: str) -> Summed:
+    row = (source.id, source.pin)
     if source.checksum is not None and source.checksum.algorithm == algorithm:
-        return Summed(source.id, source.checksum)
-    value = checksum.of_pieces(algorithm, read_bytes(context.blobs, source, parts, 0, source.size))
-    return Summed(source.id, Checksum(algorithm, value))
+        return Summed(row, source.checksum)
+    value = checksums.of_pieces(algorithm, read_bytes(context.blobs, source, parts, 0, source.size))
+    return Summed(row, Checksum(algorithm, value))
 
 
-@operation(
-    "CopyObject",
-    mode=Mode.WRITE,
-    permissions=copying,
-    prepare=_sum,
-    prepares=lambda request: "ChecksumAlgorithm" in request,
-)
+def _check(request: Request, bucket: Bucket, source_bucket: Bucket, source: ObjectVersion, *, by_version: bool) -> None:
+    """Raise AwsError for what cannot be copied so."""
+    wanted.refuse_unavailable(request)
+    if (source_bucket.id, source.key) == (bucket.id, request["Key"]) and not by_version:
+        _refuse_no_change(request)
+
+
+@operation("CopyObject", mode=Mode.WRITE, permissions=copying, prepare=_prepare)
 def copy_object(context: Context, request: Request) -> dict[str, Any]:
     """Put an object that has the bytes of another."""
-    wanted.refuse_unavailable(request)
     bucket = bucket_of(context, request)
     source_bucket, source, by_version = source_version(context, context.tx, request)
     check_write(context.tx, bucket, request)
-    if (source_bucket.id, source.key) == (bucket.id, request["Key"]) and not by_version:
-        _refuse_no_change(request)
-    summed = context.prepared
-    if isinstance(summed, Summed) and summed.row != source.id:
+    _check(request, bucket, source_bucket, source, by_version=by_version)
+    prepared = context.prepared
+    if isinstance(prepared, Summed | Rewritten) and prepared.source != (source.id, source.pin):
         raise s3_error("PreconditionFailed", "The source of the copy was replaced while it was read. Please try again.")
-    copy = _copy(context, bucket, source, request, summed.checksum if isinstance(summed, Summed) else source.checksum)
-    parts = store_pins.parts_of(context.tx, source)
+    if isinstance(prepared, Rewritten):
+        copy, parts = _rewritten(context, bucket, source, request, prepared), []
+    else:
+        copy = _shared(context, bucket, source, request, prepared.checksum if isinstance(prepared, Summed) else source.checksum)
+        parts = store_pins.parts_of(context.tx, source)
     store_objects.add(context.tx, bucket, copy, parts)
     events.created(context, context.tx, bucket, copy, "CopyObject")
     answer = placed(bucket, copy)
@@ -92,9 +135,36 @@ def copy_object(context: Context, request: Request) -> dict[str, Any]:
     return answer
 
 
-def _copy(context: Context, bucket: Bucket, source: ObjectVersion, request: Request, summed: Checksum | None) -> ObjectVersion:
+def _rewritten(context: Context, bucket: Bucket, source: ObjectVersion, request: Request, prepared: Rewritten) -> ObjectVersion:
+    """A copy with bytes of its own."""
+    received = prepared.received
+    received.refer(context.tx, context.blobs)
+    copy = _copy(context, bucket, source, request, prepared.sealing.headers)
+    return replace(
+        copy,
+        size=received.size,
+        etag=received.etag,
+        digest=received.digest,
+        part_count=0,
+        checksum=received.checksum,
+        sealed=prepared.sealing.sealed,
+    )
+
+
+def _shared(
+    context: Context, bucket: Bucket, source: ObjectVersion, request: Request, checksum: Checksum | None
+) -> ObjectVersion:
+    """A copy that shares the bytes of its source."""
+    encryption = wanted.encryption_of(request, defaults_of(context.tx, bucket))
+    if _needs_rewriting(source, encryption):  # what encrypts changed since the bytes were looked at, or nobody looked
+        raise s3_error("SlowDown")
+    return replace(_copy(context, bucket, source, request, encryption), checksum=checksum)
+
+
+def _copy(
+    context: Context, bucket: Bucket, source: ObjectVersion, request: Request, encryption: Mapping[str, Any]
+) -> ObjectVersion:
     """The new version: the source's bytes with its own or other headers and tags."""
-    defaults = defaults_of(context.tx, bucket)
     headers = {name: value for name, value in source.headers.items() if name not in ENCRYPTION}
     if request.get("MetadataDirective") == REPLACE:
         headers = wanted.headers_of(request)
@@ -110,10 +180,9 @@ def _copy(context: Context, bucket: Bucket, source: ObjectVersion, request: Requ
         digest=source.digest,
         part_count=source.part_count,
         storage_class=wanted.storage_class_of(request),
-        checksum=summed,
-        headers=headers | wanted.encryption_of(request, defaults),
+        headers={**headers, **encryption},
         tags=wanted.tags_of(request.get("Tagging")) if replaces_tags else source.tags,
-        lock=wanted.lock_of(request, defaults, context.now),
+        lock=wanted.lock_of(request, defaults_of(context.tx, bucket), context.now),
     )
 
 

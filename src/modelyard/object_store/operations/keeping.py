@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from modelyard.access.evaluation import decide
 from modelyard.access.permission import Permission
+from modelyard.aws.errors import AwsError
 from modelyard.blobs.interface import BlobStore
 from modelyard.dispatch.artifacts import FoundObject, NotLookedUp, keeps_artifacts
 from modelyard.dispatch.context import Context
-from modelyard.object_store import store, store_objects, store_pins
+from modelyard.object_store import sealing, store, store_objects, store_pins
 from modelyard.object_store.bucket import Bucket, Versioning
 from modelyard.object_store.listing import Start
 from modelyard.object_store.object_key import MOST_BYTES, byte_length
@@ -28,6 +29,8 @@ class _Origin:
     bucket: Bucket
     version: ObjectVersion
     parts: list[Part]
+    data_key: bytes | None
+    """Of an encrypted object, got as the caller."""
 
 
 class ObjectKeeper:
@@ -50,7 +53,7 @@ class ObjectKeeper:
         origin = found.origin
         assert isinstance(origin, _Origin)
         try:
-            yield from read_bytes(context.blobs, origin.version, origin.parts, 0, found.size)
+            yield from read_bytes(context.blobs, origin.version, origin.parts, 0, found.size, origin.data_key)
         except FileNotFoundError:
             raise NotLookedUp(f"s3://{found.bucket}/{found.key} was replaced while it was read.") from None
 
@@ -67,12 +70,20 @@ class ObjectKeeper:
         """Let go of everything that `holder` keeps, but for those pins."""
         store_pins.unpin(tx, holder, now, but)
 
-    def read_pinned(self, blobs: BlobStore, tx: Transaction, pin: int) -> Iterator[bytes]:
-        """The bytes of a pin. Raises FileNotFoundError when there is no such pin, or its bytes were damaged or taken away."""
+    def read_pinned(self, blobs: BlobStore, tx: Transaction, pin: int, caller: Context | None = None) -> Iterator[bytes]:
+        """The bytes of a pin. Raises FileNotFoundError when there is no such pin, or its bytes were damaged or taken away.
+
+        Bytes that are kept encrypted are decrypted as the caller. Raises NotLookedUp without one, and for one who may not.
+        """
         version = store_pins.pinned_version(tx, pin)
         if version is None:
             raise FileNotFoundError(f"pin {pin}")
-        return read_bytes(blobs, version, store_pins.parts_of(tx, version), 0, version.size)
+        data_key = None
+        if version.sealed is not None:
+            if caller is None:
+                raise NotLookedUp(f"{version.key} is kept encrypted, and nobody is there who may decrypt it.")
+            data_key = _data_key(caller.within(tx), version.sealed, version.key)
+        return read_bytes(blobs, version, store_pins.parts_of(tx, version), 0, version.size, data_key)
 
     def _bucket(self, tx: Transaction, name: str) -> Bucket:
         bucket = store.bucket(tx, name)
@@ -89,7 +100,17 @@ class ObjectKeeper:
             raise NotLookedUp(f"There is no object {address}.")
         parts = store_objects.parts(tx, version) if version.part_count else []
         shown = None if bucket.versioning is Versioning.NEVER else version.version_id
-        return FoundObject(bucket.name, key, shown, version.size, version.etag, version.digest, _Origin(bucket, version, parts))
+        data_key = _data_key(context.within(tx), version.sealed, address)
+        digest = version.digest if version.sealed is None else None
+        return FoundObject(bucket.name, key, shown, version.size, version.etag, digest, _Origin(bucket, version, parts, data_key))
+
+
+def _data_key(context: Context, sealed: sealing.Sealed | None, address: str) -> bytes | None:
+    """The data key of an encrypted object, got as the caller. Raises NotLookedUp."""
+    try:
+        return sealing.open_key(context, sealed)
+    except AwsError as error:
+        raise NotLookedUp(f"The caller cannot decrypt {address}: {error.message}") from None
 
 
 def _allowed(context: Context, permission: Permission) -> bool:

@@ -10,9 +10,10 @@ from modelyard.access.principal import PrincipalKind
 from modelyard.blobs.interface import BlobStore
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Request, operations_of
-from modelyard.object_store import byte_range, etag, preconditions, store_pins
+from modelyard.object_store import byte_range, encryption, etag, preconditions, sealing, store_pins
 from modelyard.object_store.bucket import Bucket, Versioning
 from modelyard.object_store.byte_range import ByteRange
+from modelyard.object_store.encryption import WHOLE
 from modelyard.object_store.errors import not_modified, precondition_failed, s3_error
 from modelyard.object_store.object_version import DEFAULT_CONTENT_TYPE, STANDARD, ObjectVersion, Part
 from modelyard.object_store.permissions import bucket_at, kept_version_at, missing, on_object
@@ -62,15 +63,19 @@ def get_object(context: Context, request: Request) -> dict[str, Any]:
         # The model has a time in the query and a text in the answer, since objects may carry any text as Expires.
         answer["Expires"] = formatdate(request["ResponseExpires"], usegmt=True)
     start, length = (found.part.start, found.part.length) if found.part else (0, found.version.size)
-    body = read_bytes(context.blobs, found.version, found.parts, start, length)
+    data_key = sealing.open_key(context, found.version.sealed)
+    body = read_bytes(context.blobs, found.version, found.parts, start, length, data_key)
     answer["Body"] = b"".join(body) if length <= SMALL else body
     return answer
 
 
 @operation("HeadObject", mode=Mode.READ, permissions=_may_read, anonymous=True)
 def head_object(context: Context, request: Request) -> dict[str, Any]:
-    """What GetObject answers, without the bytes."""
-    return _members(request, _find(context.tx, context, request))
+    """What GetObject answers, without the bytes. Checksums tell of the bytes: of encrypted ones, to who may decrypt them."""
+    found = _find(context.tx, context, request)
+    if request.get("ChecksumMode") == "ENABLED":
+        sealing.open_key(context, found.version.sealed)
+    return _members(request, found)
 
 
 @operation("GetObjectAttributes", mode=Mode.READ, permissions=_may_read, anonymous=True)
@@ -78,6 +83,8 @@ def get_object_attributes(context: Context, request: Request) -> dict[str, Any]:
     """Chosen facts of an object, among them its parts."""
     found = _find(context.tx, context, request)
     version, wanted = found.version, request["ObjectAttributes"]
+    if "Checksum" in wanted or "ObjectParts" in wanted:
+        sealing.open_key(context, version.sealed)
     answer: dict[str, Any] = {"LastModified": float(int(version.modified))} | _version_id(found.bucket, version)
     facts: dict[str, Any] = {"ETag": version.etag, "StorageClass": version.storage_class, "ObjectSize": version.size}
     answer |= {name: fact for name, fact in facts.items() if name in wanted}
@@ -88,20 +95,39 @@ def get_object_attributes(context: Context, request: Request) -> dict[str, Any]:
     return answer
 
 
-def read_bytes(blobs: BlobStore, version: ObjectVersion, parts: list[Part], start: int, length: int) -> Iterator[bytes]:
-    """`length` bytes of an object from `start`, in pieces. Raises FileNotFoundError at once if the first of them are gone."""
+def read_bytes(
+    blobs: BlobStore, version: ObjectVersion, parts: list[Part], start: int, length: int, data_key: bytes | None = None
+) -> Iterator[bytes]:
+    """`length` bytes of an object from `start`, in pieces. Raises FileNotFoundError at once if the first of them are gone.
+
+    An encrypted object needs its data key.
+    """
+    if (version.sealed is None) is not (data_key is None):
+        raise ValueError("an object is read with its data key when it is encrypted, and only then")
     if version.digest is not None:
-        return blobs.read(version.digest, start, length)
-    pieces: list[tuple[str, int, int]] = []
+        whole = Part(WHOLE, version.size, version.digest, "")
+        return _read_part(blobs, data_key, whole, start, length)
+    pieces: list[tuple[Part, int, int]] = []
     for part, end in zip(parts, accumulate(part.size for part in parts), strict=True):
         begin = end - part.size
         first, last = max(start, begin), min(start + length, end)
         if first < last:
-            pieces.append((part.digest, first - begin, last - first))
+            pieces.append((part, first - begin, last - first))
     if not pieces:
         return iter(())
     # Only one part is open at a time: an object may have 10,000.
-    return chain(blobs.read(*pieces[0]), chain.from_iterable(blobs.read(*piece) for piece in pieces[1:]))
+    first_piece = _read_part(blobs, data_key, *pieces[0])
+    return chain(first_piece, chain.from_iterable(_read_part(blobs, data_key, *piece) for piece in pieces[1:]))
+
+
+def _read_part(blobs: BlobStore, data_key: bytes | None, part: Part, start: int, length: int) -> Iterator[bytes]:
+    if data_key is None:
+        return blobs.read(part.digest, start, length)
+
+    def read(begin: int, size: int) -> Iterator[bytes]:
+        return blobs.read(part.digest, begin, size)
+
+    return encryption.decrypt(data_key, part.number, part.size, read, start, length)
 
 
 def readable(context: Context, bucket: Bucket, version: ObjectVersion | None, key: str, version_id: str | None) -> ObjectVersion:

@@ -4,7 +4,7 @@ from typing import Any
 
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Request, operations_of
-from modelyard.object_store import byte_range, etag, store_pins, store_uploads
+from modelyard.object_store import byte_range, etag, sealing, store_pins, store_uploads
 from modelyard.object_store import checksum as checksums
 from modelyard.object_store.bucket import Bucket, Versioning, owner
 from modelyard.object_store.errors import invalid_argument, s3_error
@@ -13,7 +13,7 @@ from modelyard.object_store.object_version import ENCRYPTION, LARGEST_PUT, Objec
 from modelyard.object_store.operations.copies import source_version
 from modelyard.object_store.operations.listings import asked, open_marker, seal_marker
 from modelyard.object_store.operations.reads import read_bytes
-from modelyard.object_store.operations.uploads import part_target, place_part, upload_at
+from modelyard.object_store.operations.uploads import part_encryptor, part_target, place_part, upload_at
 from modelyard.object_store.permissions import bucket_of, copying_part, on_bucket, on_object
 from modelyard.object_store.receiving import Pieces, receive
 from modelyard.object_store.upload import Upload, UploadedPart
@@ -32,8 +32,10 @@ def upload_part_copy(context: Context, request: Request) -> dict[str, Any]:
         bucket, source, _ = source_version(context, tx, request)
         parts = store_pins.parts_of(tx, source)
     start, length = _copied_range(source, request.get("CopySourceRange"))
-    body = Pieces(iter(read_bytes(context.blobs, source, parts, start, length)))
-    received = receive(context, {}, body, kept=upload.checksum_algorithm or checksums.DEFAULT)
+    data_key = sealing.open_key(context, source.sealed)
+    encryptor = part_encryptor(context, upload, request["PartNumber"])
+    body = Pieces(iter(read_bytes(context.blobs, source, parts, start, length, data_key)))
+    received = receive(context, {}, body, kept=upload.checksum_algorithm or checksums.DEFAULT, encryptor=encryptor)
     part = place_part(context, request, received)
     result = {"ETag": etag.quoted(part.etag), "LastModified": part.modified}
     if upload.checksum_algorithm:

@@ -9,8 +9,10 @@ from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Request, operations_of
 from modelyard.object_store import checksum as checksums
 from modelyard.object_store import etag, events, store_objects, store_uploads, wanted
+from modelyard.object_store import sealing as sealings
 from modelyard.object_store.bucket import Bucket
 from modelyard.object_store.checksum import ALGORITHMS, COMPOSITE, FULL_OBJECT, Checksum
+from modelyard.object_store.encryption import Encryptor
 from modelyard.object_store.errors import invalid_argument, s3_error
 from modelyard.object_store.object_version import ENCRYPTION, LARGEST, ObjectVersion, Part
 from modelyard.object_store.permissions import bucket_at, bucket_of, on_object, writing
@@ -41,7 +43,8 @@ def create_multipart_upload(context: Context, request: Request) -> dict[str, Any
     bucket = bucket_of(context, request)
     defaults = defaults_of(context.tx, bucket)
     lock = wanted.lock_of(request, defaults, context.now)
-    headers = wanted.headers_of(request) | wanted.encryption_of(request, defaults)
+    sealing = sealings.new(context, bucket, request["Key"], wanted.encryption_of(request, defaults), request, later=True)
+    headers = {**wanted.headers_of(request), **sealing.headers}
     algorithm, checksum_type = _checksum(request)
     upload = Upload(
         upload_id=context.ids.text(_UPLOAD_ID_ALPHABET, UPLOAD_ID_LENGTH),
@@ -55,6 +58,7 @@ def create_multipart_upload(context: Context, request: Request) -> dict[str, Any
             "headers": headers,
             "tags": wanted.tags_of(request.get("Tagging")),
             "lock": {"mode": lock.mode, "until": lock.until, "legal_hold": lock.legal_hold},
+            "sealed": sealing.sealed,
         },
     )
     store_uploads.add(context.tx, bucket, upload)
@@ -96,10 +100,22 @@ def upload_part(context: Context, request: Request) -> dict[str, Any]:
             f"Checksum Type mismatch occurred, expected checksum Type: {upload.checksum_algorithm.lower()}, "
             f"actual checksum Type: {declared.name.lower()}",
         )
-    received = receive(context, request, request["Body"], kept=upload.checksum_algorithm or checksums.DEFAULT)
+    received = receive(
+        context,
+        request,
+        request["Body"],
+        kept=upload.checksum_algorithm or checksums.DEFAULT,
+        encryptor=part_encryptor(context, upload, request["PartNumber"]),
+    )
     place_part(context, request, received)
     answer = {"ETag": etag.quoted(received.etag), **received.checksum.members(with_type=False)}
     return answer | {name: upload.wanted["headers"][name] for name in ENCRYPTION if name in upload.wanted["headers"]}
+
+
+def part_encryptor(context: Context, upload: Upload, part: int) -> Encryptor | None:
+    """What encrypts a part with the key of its upload, got as the caller; None when the upload is not encrypted."""
+    data_key = sealings.open_key(context, upload.sealed)
+    return None if data_key is None else Encryptor(data_key, part)
 
 
 def part_target(tx: Transaction, request: Request) -> Upload:
@@ -123,9 +139,9 @@ def place_part(context: Context, request: Request, received: Received) -> Upload
     """Write the row of a part whose bytes are here; the upload may have ended meanwhile."""
     part = UploadedPart(
         number=request["PartNumber"],
-        size=received.blob.size,
+        size=received.size,
         etag=received.etag,
-        digest=received.blob.digest,
+        digest=received.digest,
         checksum_value=received.checksum.value,
         modified=context.now,
     )
@@ -193,6 +209,7 @@ def _assembled(context: Context, bucket: Bucket, upload: Upload, parts: Sequence
         tags=upload.wanted["tags"],
         lock=Lock(**upload.wanted["lock"]),
         upload_id=upload.upload_id,
+        sealed=upload.sealed,
     )
 
 

@@ -3,8 +3,8 @@
 from typing import Any
 from urllib.parse import quote
 
-from modelyard.aws.errors import ResourceNotFound, ValidationException
-from modelyard.dispatch.artifacts import keeper
+from modelyard.aws.errors import AccessDeniedException, ResourceNotFound, ValidationException
+from modelyard.dispatch.artifacts import NotLookedUp, keeper
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
 from modelyard.registry import governance_store, integrity, store
@@ -47,7 +47,9 @@ def get_registered_artifact(context: Context, request: Request) -> Request:
         if keeps is None:
             raise ResourceNotFound("This server keeps no objects.")
         try:
-            body = keeps.read_pinned(context.blobs, tx, found["Pin"])
+            body = keeps.read_pinned(context.blobs, tx, found["Pin"], context)
+        except NotLookedUp as error:
+            raise AccessDeniedException(str(error)) from None
         except FileNotFoundError:
             raise ResourceNotFound(f"The bytes of {found['Key']} are not there: run modelyard verify.") from None
     answer: Request = {name: found[name] for name in ("Bucket", "VersionId", "Size", "Sha256", "ETag") if name in found}
