@@ -3,9 +3,8 @@
     python -m benchmarks [--million] [NAME …]
 
 Each is a program of its own, which writes its figures to `benchmarks/results/`; then the picture
-and the tables of docs/benchmarks.md are made anew. A run of all
-takes about a quarter of an hour, with `--million` twice as long and 8 GB of disk. Compare figures of one run only, and mind
-`load_average` in them: a machine that does other things shows it in every figure.
+and the tables of docs/benchmarks.md are made anew. Compare figures of one run only, and mind `load_average` in them: a
+machine that does other things shows it in every figure.
 """
 
 import argparse

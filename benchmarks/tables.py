@@ -74,8 +74,9 @@ def _growth() -> str:
             for call, times in measured["times_the_smallest"].items()
         ]
         title = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}[database]
-        text += _markdown([f"{title}, p50, ms", *(f"{int(size):,}" for size in sizes), "growth"], rows) + "\n"
-    return text + _machine(_grown()) + "\n"
+        table = _markdown([f"{title}, p50, ms", *(f"{int(size):,}" for size in sizes), "growth"], rows)
+        text += f"{table}\n{_machine(measured)}\n\n"
+    return text
 
 
 def _size() -> str:

@@ -3,7 +3,7 @@
     python -m benchmarks.peers.moto_server PORT VERSIONS
 
 Its objects are made as moto's own CreateModelPackage makes them, without the search through all versions that it does for
-each: that would take an hour.
+each.
 """
 
 import sys
