@@ -8,6 +8,9 @@ from defusedxml import ElementTree
 from tests.fuzz.requests import operation_model
 from tests.fuzz.wire import Answer
 
+XML = ("s3", "iam", "sts")
+"""Services that answer XML; the others answer JSON."""
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -35,7 +38,7 @@ def refusal_in(answer: Answer, service: str) -> Refusal:
     if answer.method == "HEAD":
         assert answer.body == b""
         return Refusal(answer.status, "", "")
-    if service == "sagemaker":
+    if service not in XML:
         assert answer.headers["content-type"].startswith("application/x-amz-json-1."), answer
         document = json.loads(answer.body)
         code, message = document["__type"], document["message"]

@@ -68,7 +68,7 @@ def request_from(scope: Scope) -> HttpRequest:
     headers = dict(zip(texts[::2], map(str.strip, texts[1::2]), strict=True))
     if len(headers) != len(raw):
         headers = _joined(texts)
-    client = scope["client"]
+    client, server = scope["client"], scope.get("server")
     return HttpRequest(
         method=scope["method"],
         raw_path=scope["raw_path"].decode("latin-1"),
@@ -76,6 +76,7 @@ def request_from(scope: Scope) -> HttpRequest:
         headers=headers,
         scheme=scope["scheme"],
         client=client[0] if client else "127.0.0.1",
+        server=(server[0], server[1]) if server and server[1] else None,
     )
 
 
