@@ -62,6 +62,8 @@ class Settings:
     """How many events are kept at most."""
     metrics: str = "loopback"
     """Who may read `/_modelyard/metrics`: `loopback` (this machine), `everyone` or `nobody`."""
+    webhooks: str = "public"
+    """Where events may be sent: `public` (addresses of the internet) or `private` (also this machine and private networks)."""
     log_format: str = "json"
     """`json` or `text`."""
     log_level: str = "info"
@@ -189,6 +191,7 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "events_days": (_between(0, 36500), "between 0 and 36500 days"),
     "events_rows": (_between(0, 1_000_000_000), "between 0 and 1000000000"),
     "metrics": _one_of("loopback", "everyone", "nobody"),
+    "webhooks": _one_of("public", "private"),
     "log_format": _one_of("json", "text"),
     "log_level": _one_of("debug", "info", "warning", "error"),
 }

@@ -8,6 +8,9 @@ from defusedxml import ElementTree
 from tests.fuzz.requests import operation_model
 from tests.fuzz.wire import Answer
 
+XML = ("s3", "iam", "sts")
+"""Services that answer XML; the others answer JSON."""
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -41,10 +44,10 @@ def refusal_in(answer: Answer, service: str) -> Refusal:
         assert answer.body == b""
         return Refusal(answer.status, "", "")
     kind = answer.headers["content-type"]
-    if service == "sagemaker":
-        assert kind == "application/x-amz-json-1.1", answer
-    elif service != "any":
+    if service in XML:
         assert kind in ("application/xml", "text/xml"), answer
+    elif service != "any":
+        assert kind.startswith("application/x-amz-json-1."), answer
     if "json" in kind:
         code, message = answer.headers["x-amzn-errortype"], json.loads(answer.body)["message"]
         assert json.loads(answer.body).get("__type", code) == code

@@ -150,7 +150,7 @@ def strings(shape: Shape) -> st.SearchStrategy[str]:
 
 
 _LETTERS = st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Cn"))
-_PROPERTIES = re.compile(r"\(?\[((?:\\p\{[A-Z]\})+)((?:[^\]\\]|\\.)*)\][*+]?\)?")
+_PROPERTIES = re.compile(r"\^?\(?\[((?:\\p\{[A-Z]\})+)((?:[^\]\\]|\\.)*)\][*+]?\)?")
 
 
 def _of_pattern(pattern: str) -> st.SearchStrategy[str]:

@@ -1,6 +1,7 @@
 """Something of everything in a server, so that made-up requests meet what exists; made again when a request removed it."""
 
 import json
+import time
 from typing import Any
 
 from tests.fuzz.wire import Wire
@@ -19,6 +20,9 @@ SPECIFICATION = {
     "SupportedResponseMIMETypes": ["text/csv"],
 }
 CARD = json.dumps({"model_overview": {"model_name": "fuzz"}})
+QUEUES = "http://127.0.0.1:9100/111122223333/"
+LOG_GROUP = "arn:aws:logs:us-east-1:111122223333:log-group:/fuzz"
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 THERE = (b"already", b"does not exist", b"NoSuchBucketPolicy")
 """What is in the answers when something is there, or is not, as it should be."""
 
@@ -30,6 +34,7 @@ class Seeds:
         self._wire = wire
         self._upload = "none"
         self.version = ""
+        self._receipt = "none"
 
     def sow(self, service: str) -> None:
         """Make sure that there is something of everything."""
@@ -70,6 +75,21 @@ class Seeds:
             "AssumeRolePolicyDocument": documents,
             "Policy": documents,
             "VersionID": ["v1"],
+            "QueueUrl": [f"{QUEUES}fuzz-queue", f"{QUEUES}fuzz.fifo"],
+            "QueueName": ["fuzz-queue", "fuzz.fifo"],
+            "ReceiptHandle": [self._receipt],
+            "WaitTimeSeconds": [0],
+            "MaxNumberOfMessages": [1, 10],
+            "VisibilityTimeout": [0, 30],
+            "MessageGroupId": ["g"],
+            "DataType": ["String", "Number", "Binary.png"],
+            "logGroupName": ["/fuzz"],
+            "logGroupIdentifier": ["/fuzz", LOG_GROUP],
+            "logStreamName": ["stream"],
+            "logStreamNames": ["stream"],
+            "filterPattern": ["ERROR -x", '{ $.a[0].b = "x*" && ($.c > 1 || $.d NOT EXISTS) }'],
+            "resourceArn": [LOG_GROUP],
+            "retentionInDays": [1, 3653],
         }
 
     def _make(self, service: str, operation: str, **parameters: Any) -> bytes:
@@ -108,3 +128,22 @@ class Seeds:
 
     def _sow_sts(self) -> None:
         self._sow_iam()
+
+    def _sow_sqs(self) -> None:
+        self._make("sqs", "CreateQueue", QueueName="fuzz-queue")
+        fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+        self._make("sqs", "CreateQueue", QueueName="fuzz.fifo", Attributes=fifo)
+        self._make("sqs", "SendMessage", QueueUrl=f"{QUEUES}fuzz.fifo", MessageBody="x", MessageGroupId="g")
+        attributes = {"a": {"DataType": "Binary", "BinaryValue": b"\x00"}}
+        for body in ("received", "waiting"):
+            self._make("sqs", "SendMessage", QueueUrl=f"{QUEUES}fuzz-queue", MessageBody=body, MessageAttributes=attributes)
+        received = json.loads(self._make("sqs", "ReceiveMessage", QueueUrl=f"{QUEUES}fuzz-queue"))
+        for message in received.get("Messages", []):
+            self._receipt = message["ReceiptHandle"]
+
+    def _sow_logs(self) -> None:
+        self._make("logs", "CreateLogGroup", logGroupName="/fuzz")
+        named = {"logGroupName": "/fuzz", "logStreamName": "stream"}
+        self._make("logs", "CreateLogStream", **named)
+        events = [{"timestamp": round(time.time() * 1000), "message": text} for text in ("ERROR", '{"a": [{"b": "xy"}]}')]
+        self._make("logs", "PutLogEvents", **named, logEvents=events)

@@ -150,6 +150,8 @@ _GLOBAL_KEYS: dict[str, ReadKey] = {
     "aws:requestedregion": lambda context: context.facts.region,
     "aws:resourceaccount": lambda context: context.permission.resource.account or None,
     "aws:securetransport": lambda context: _truth(context.facts.secure_transport),
+    "aws:sourceaccount": lambda context: context.facts.source_account or None,
+    "aws:sourcearn": lambda context: context.facts.source_arn or None,
     "aws:sourceidentity": lambda context: context.principal.source_identity,
     "aws:sourceip": lambda context: context.facts.source_ip or None,
     "aws:tokenissuetime": _token_issue_time,

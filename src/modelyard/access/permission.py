@@ -55,3 +55,7 @@ class RequestFacts:
     signature_version: str = "AWS4-HMAC-SHA256"
     via_service: str = ""
     """The service that makes this call on the caller's behalf: `s3.us-east-1.amazonaws.com`."""
+    source_arn: str = ""
+    """What has a service make this call: the rule of an event (`aws:SourceArn`); empty for calls of anybody else."""
+    source_account: str = ""
+    """Whose that is (`aws:SourceAccount`)."""

@@ -1,9 +1,13 @@
 """Roles as other parts see them: passing one to a service, and whether the service may take it up."""
 
 from modelyard.access import store
+from modelyard.access.credentials import role_principal
 from modelyard.access.evaluation import decide
+from modelyard.access.identities import DEFAULT_SESSION_SECONDS
 from modelyard.access.permission import Permission, RequestFacts, Resource
 from modelyard.access.principal import Principal, PrincipalKind
+from modelyard.access.sessions import new_session
+from modelyard.ids import Ids
 from modelyard.storage.interface import Transaction
 
 
@@ -23,3 +27,21 @@ def service_may_assume(tx: Transaction, role_arn: str, service: str, facts: Requ
     caller = Principal(arn=service, account="", kind=PrincipalKind.SERVICE, unique_id=service, name=service)
     resource = Resource(role.arn, role.account, role.tags, role.trust_policy)
     return decide(caller, Permission("sts:AssumeRole", resource), facts).allowed
+
+
+def assumed_by_service(
+    tx: Transaction, ids: Ids, role_arn: str, service: str, session_name: str, facts: RequestFacts
+) -> Principal | None:
+    """The role as `service` acts by it; None when there is no such role, or its trust policy does not let the service."""
+    role = store.identity_by_arn(tx, role_arn)
+    if role is None or not service_may_assume(tx, role_arn, service, facts):
+        return None
+    session = new_session(
+        ids,
+        account=role.account,
+        identity=role.id,
+        issued_at=facts.now,
+        expires_at=facts.now + DEFAULT_SESSION_SECONDS,
+        session_name=session_name,
+    )
+    return role_principal(tx, role, session)

@@ -30,6 +30,8 @@ class HttpRequest:
     scheme: str = "http"
     client: str = "127.0.0.1"
     """The address of the peer (`aws:SourceIp`)."""
+    server: tuple[str, int] | None = None
+    """The address and the port that the connection came in by, also where the client believes to speak to AWS."""
     trailers: dict[str, str] = field(default_factory=dict)
     """Headers that follow an aws-chunked body (`x-amz-checksum-crc32` …), names in lower case: filled in once `stream` was
     read to its end."""

@@ -18,7 +18,7 @@ from modelyard.aws.services import SPOKEN, Service
 Json = Mapping[str, Any]
 
 _OPEN = {"sqs": ("QueueAttributeName", "MessageSystemAttributeName", "MessageSystemAttributeNameForSends")}
-"""Enumerations that do not say all: SQS takes names of either kind where it asks for one, and refuses others in words of its own."""
+"""Enumerations that do not say all: SQS takes names of either kind where it asks for one, and refuses others in its own words."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,7 +1,7 @@
 """Who wants to know at once that something was published: workers that read the outbox.
 
-A worker reads the outbox from where it left off, whether it was told or not; being told saves it the wait. It is told only of what
-this process publishes, so it also looks by itself from time to time.
+A worker reads the outbox from where it left off, whether it was told or not; being told saves it the wait. It is told only of
+what this process publishes, so it also looks by itself from time to time.
 """
 
 import threading

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from modelyard.events.checkpoint import Checkpoint
 from modelyard.storage.interface import Row, Transaction
@@ -32,21 +33,31 @@ def head(tx: Transaction) -> tuple[int, float, bytes] | None:
 
 
 def add(tx: Transaction, record: Kept, subjects: Iterable[int]) -> None:
-    """Append a record, and note of whom and what it speaks."""
-    tx.execute(
-        f"INSERT INTO audit_record ({_KEPT}) VALUES (:sequence, :time, :hash, :seal, :document)",
-        {
-            "sequence": record.sequence,
-            "time": record.time,
-            "hash": record.hash,
-            "seal": record.seal,
-            "document": record.document,
-        },
-    )
-    tx.execute_many(
-        "INSERT INTO audit_mention (subject, sequence) VALUES (:subject, :sequence)",
-        [{"subject": subject, "sequence": record.sequence} for subject in subjects],
-    )
+    """Append a record, and note of whom and what it speaks. On PostgreSQL in one statement: round trips are what costs there."""
+    parameters: dict[str, object] = {
+        "sequence": record.sequence,
+        "time": record.time,
+        "hash": record.hash,
+        "seal": record.seal,
+        "document": record.document,
+    }
+    noted = {f"subject_{place}": subject for place, subject in enumerate(subjects)}
+    mentions = _mentions(len(noted))
+    if tx.dialect == "postgresql":
+        tx.execute(f"WITH kept AS ({_INSERT}) {mentions}", {**parameters, **noted})
+        return
+    tx.execute(_INSERT, parameters)
+    tx.execute(mentions, {"sequence": record.sequence, **noted})
+
+
+_INSERT = f"INSERT INTO audit_record ({_KEPT}) VALUES (:sequence, :time, :hash, :seal, :document)"
+
+
+@cache
+def _mentions(count: int) -> str:
+    """The statement that notes so many subjects."""
+    rows = ", ".join(f"(:subject_{place}, :sequence)" for place in range(count))
+    return f"INSERT INTO audit_mention (subject, sequence) VALUES {rows}"
 
 
 def record(tx: Transaction, sequence: int) -> Kept | None:

@@ -73,7 +73,7 @@ class Entity:
 
 
 def artifact_at(account: str, region: str, source_uri: str, more: str = "") -> EntityName:
-    """The artifact of a source. `more` tells apart what had the same address one after the other: versions of a group made again."""
+    """The artifact of a source. `more` tells apart what has the same address at different times, as versions do."""
     text = "\0".join((account, region, folded(source_uri), more))
     return EntityName(account, region, Kind.ARTIFACT, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32])
 

@@ -1,7 +1,7 @@
 """What the description of a model package says that it was made from: data, code, job, images, model data, metrics.
 
-AWS makes artifacts for images, model data and algorithms, with these types. Where the rest comes from is our own reading: code and
-job out of MetadataProperties, data sets out of the model card and out of customer metadata, metrics out of ModelMetrics.
+AWS makes artifacts for images, model data and algorithms, with these types. Where the rest comes from is our own reading: code
+and job out of MetadataProperties, data sets out of the model card and out of customer metadata, metrics out of ModelMetrics.
 """
 
 import hashlib

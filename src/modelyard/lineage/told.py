@@ -66,7 +66,7 @@ def told_by(event: Event) -> Story | None:
 def _of_package(event: Event, detail: Document) -> Story:
     fields = detail.get("UpdatedModelPackageFields", [])
     created = _seconds(detail["CreationTime"])
-    by: Document = detail.get("LastModifiedBy", detail.get("CreatedBy", {}))
+    by: Document = detail.get("LastModifiedBy") or detail.get("CreatedBy", {})
     story = Story(event.time, by)
     package = story.add(_package(event, detail, created), properties=_properties(detail))
     if detail.get("ModelPackageStatus") == "Deleting":

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from modelyard.lineage.store_graph import Edge
 
 MOST_ENTITIES = 10_000
+"""That one walk meets, unless it is given less. What lies beyond is not looked at, which `cut` says."""
 MOST_EDGES = 50_000
-"""That one walk meets. What lies beyond is not looked at, which `cut` says."""
+"""The same, of associations."""
 
 Steps = Callable[[Sequence[int], bool, int], list[Edge]]
 """The associations of some entities: those that lead to them (True) or from them, at most so many."""

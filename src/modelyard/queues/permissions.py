@@ -1,5 +1,6 @@
 """What SQS's operations ask for: an action on a queue, under the queue's own policy and tags."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from modelyard.queues.errors import no_such_queue, sqs_error
 from modelyard.queues.queue import Queue, QueueName, at_url
 
 Request = dict[str, Any]
+_AWS_HOST = re.compile(r"(^|\.)(amazonaws\.com(\.cn)?|api\.aws)(:[0-9]+)?$")
 
 
 def queue_at(context: Context, request: Request) -> QueueName:
@@ -53,9 +55,14 @@ def tag_conditions(tags: Mapping[str, str]) -> dict[str, str | tuple[str, ...]]:
 
 
 def url(context: Context, at: QueueName) -> str:
-    """The URL of a queue, on the host that the client reached this server by."""
+    """The URL of a queue, on the address that the client reached this server by.
+
+    Never on one of AWS's names, by which clients reach it through the proxy: others take the URL for the endpoint, and would send
+    their messages to AWS.
+    """
     http = context.http
-    host = http.headers.get("host") if http is not None else None
-    if http is not None and host:
+    host = http.headers.get("host", "") if http is not None else ""
+    if http is not None and host and not _AWS_HOST.search(host.lower()):
         return f"{http.scheme}://{host}{at.path}"
-    return f"http://{context.settings.host}:{context.settings.port}{at.path}"
+    address, port = (http.server if http is not None else None) or (context.settings.host, context.settings.port)
+    return f"http://{f'[{address}]' if ':' in address else address}:{port}{at.path}"

@@ -69,7 +69,7 @@ def request_from(scope: Scope) -> HttpRequest:
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1").strip(" \t")
         headers[name] = f"{headers[name]},{value}" if name in headers else value
-    client = scope["client"]
+    client, server = scope["client"], scope.get("server")
     return HttpRequest(
         method=scope["method"],
         raw_path=scope["raw_path"].decode("latin-1"),
@@ -77,4 +77,5 @@ def request_from(scope: Scope) -> HttpRequest:
         headers=headers,
         scheme=scope["scheme"],
         client=client[0] if client else "127.0.0.1",
+        server=(server[0], server[1]) if server and server[1] else None,
     )

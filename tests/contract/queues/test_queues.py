@@ -1,11 +1,15 @@
 """Queues: made, found, described, changed, emptied, deleted; and who may."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from tests.contract.queues.conftest import Sqs, bodies, refused
 from tests.harness import ACCOUNT, OTHER_ACCOUNT, Yard, user
 
+from modelyard.aws.http import HttpRequest
+from modelyard.queues.permissions import url as queue_url
+from modelyard.queues.queue import QueueName
 from modelyard.queues.worker import sweep
 
 
@@ -217,3 +221,20 @@ def test_messages_leave_the_audit_trail_alone(yard_in_process: Yard, sqs: Sqs, q
     assert records() == before
     sqs("PurgeQueue", QueueUrl=queue)
     assert records() == before + 1
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize(
+    ("host", "scheme", "url"),
+    [
+        ("yard.example:9100", "http", "http://yard.example:9100"),
+        ("yard.example", "https", "https://yard.example"),
+        ("queue.amazonaws.com", "https", "http://10.0.0.1:9100"),
+        ("sqs.eu-west-1.amazonaws.com:443", "https", "http://10.0.0.1:9100"),
+    ],
+)
+def test_a_queues_url_leads_here(yard_in_process: Yard, host: str, scheme: str, url: str) -> None:
+    """A queue's URL has the host that the client used, but never a name of AWS: who took it for the endpoint would send there."""
+    http = HttpRequest("POST", "/", "", {"host": host}, scheme=scheme, server=("10.0.0.1", 9100))
+    context = replace(yard_in_process.context(), http=http)
+    assert queue_url(context, QueueName(ACCOUNT, "us-east-1", "q")) == f"{url}/{ACCOUNT}/q"

@@ -26,7 +26,8 @@ Matches = Callable[[Kept], bool]
 @caught_up
 def query_lineage(context: Context, request: Request) -> Request:
     """Entities that lead to the start or come of it, nearest first; with edges also the start, and all that lies between."""
-    walk = Walk(steps(context), [_start(context, arn) for arn in _start_arns(request)], *_directions(request), _depth(request))
+    starts, (up, down) = [_start(context, arn) for arn in _start_arns(request)], _directions(request)
+    walk = Walk(steps(context), starts, up, down, _depth(request), MOST_ENTITIES)
     size = request.get("MaxResults", LARGEST_PAGE)
     if size < 1:
         raise ValidationException(f"MaxResults must be between 1 and {LARGEST_PAGE}.")

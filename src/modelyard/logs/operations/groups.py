@@ -56,11 +56,7 @@ def put_retention_policy(context: Context, request: Request) -> None:
     """Keep events for so many days; older ones cannot be read from now on."""
     group, days = group_of(context, request), request["retentionInDays"]
     if days not in RETENTIONS:
-        allowed = ", ".join(map(str, RETENTIONS))
-        raise invalid(
-            f"1 validation error detected: Value '{days}' at 'retentionInDays' failed to satisfy constraint:"
-            f" Member must satisfy enum value set: [{allowed}]"
-        )
+        raise invalid(f"Value '{days}' at 'retentionInDays' must be one of {', '.join(map(str, RETENTIONS))}.")
     store.set_retention(context.tx, group.id, days)
 
 
