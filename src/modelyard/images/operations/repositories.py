@@ -106,8 +106,8 @@ def delete_repository(context: Context, request: Request) -> Request:
         if not request.get("force"):
             raise failure(
                 "RepositoryNotEmptyException",
-                f"The repository with name '{found.at.name}' in registry with id '{found.at.account}' cannot be deleted because it "
-                "still contains images",
+                f"The repository with name '{found.at.name}' in registry with id '{found.at.account}' cannot be deleted "
+                "because it still contains images",
             )
         while images := store.images(context.tx, found, 0, 100, None):
             for image in images:
