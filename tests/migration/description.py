@@ -130,8 +130,8 @@ def _index(name: str, unique: bool, text: str) -> str:
 
 
 def _plain(expression: str) -> str:
-    """An expression without what the databases write differently: brackets, casts, collations, white space."""
-    expression = re.sub(r"::\w+|\bCOLLATE\s+\S+", "", expression)
+    """An expression without what the databases write differently: brackets, casts, collations, quotes, white space."""
+    expression = re.sub(r"::\w+|\bCOLLATE\s+\S+|\"", "", expression)
     return " ".join(re.sub(r"[()]", " ", expression).split()).replace(" ,", ",").lower()
 
 
