@@ -195,7 +195,9 @@ def open_database(yard: Yard) -> Storage:
 
 def _place(storage: Storage, count: int) -> Place:
     with storage.read() as tx:
-        groups = tx.all("SELECT id, account, region, name, created, next_version, policy, document, governed FROM model_package_group")
+        groups = tx.all(
+            "SELECT id, account, region, name, created, next_version, policy, document, governed FROM model_package_group"
+        )
         (space,) = tx.all("SELECT id FROM search_space WHERE kind = 'ModelPackage'")
         names = dict(tx.all("SELECT name, id FROM search_name WHERE space_id = :space", {"space": space[0]}))
         (user,) = tx.all("SELECT document FROM model_package_group LIMIT 1")

@@ -13,6 +13,7 @@ from typing import Any
 import botocore.session
 from botocore.model import OperationModel, Shape
 from hypothesis import strategies as st
+from modelyard.aws.models import own_models
 from modelyard.aws.patterns import matcher
 from tests.fuzz.hostile import HOSTILE
 
@@ -26,6 +27,7 @@ LEFT_OUT = frozenset({"ContentLength"})
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 _SESSION = botocore.session.get_session()
+_SESSION.get_component("data_loader").search_paths.append(str(own_models()))
 
 
 @cache
