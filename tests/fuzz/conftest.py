@@ -1,7 +1,9 @@
 """A server of our own for the fuzz, with something of everything in it, and the profile that bounds the run."""
 
+import hashlib
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -30,19 +32,46 @@ settings.register_profile(
 )
 
 
+UNWATCHED = ("audit_record", "audit_mention", "audit_checkpoint", "event_reader", "sqlite_sequence")
+"""Tables that may change when a request is refused: the refusal is recorded, and who reads events notes how far."""
+
+
 class FuzzedYard(RunningYard):
     """A server, a signed connection to it, and a look at its database from outside."""
 
     wire: Wire
     seeds: Seeds
     _watch: sqlite3.Connection | None = None
+    _seen: tuple[int, int] = (-1, 0)
+    """The version of the database that was looked at last, and the number for what it held."""
 
     def changes(self) -> int:
-        """A number that changes with every commit to the database that changed anything; SQLite has one, PostgreSQL has not."""
+        """A number that changes when anything in the database does, but for what is told of refusals, and of what was read."""
         if self._watch is None:
             return 0
-        (number,) = self._watch.execute("PRAGMA data_version").fetchone()
-        return int(number)
+        deadline = time.monotonic() + 30
+        while not self._caught_up():
+            assert time.monotonic() < deadline, "events are not read"
+            time.sleep(0.005)
+        (version,) = self._watch.execute("PRAGMA data_version").fetchone()
+        if version != self._seen[0]:
+            self._seen = (version, self._content())
+        return self._seen[1]
+
+    def _caught_up(self) -> bool:
+        """Whether lineage knows of all that happened, so that it does not change by itself any more."""
+        query = "SELECT (SELECT coalesce(max(place), 0) FROM event) <= (SELECT place FROM event_reader WHERE name = 'lineage')"
+        assert self._watch is not None
+        return bool(self._watch.execute(query).fetchone()[0])
+
+    def _content(self) -> int:
+        assert self._watch is not None
+        tables = [name for (name,) in self._watch.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+        content = hashlib.sha256()
+        for table in tables:
+            if table not in UNWATCHED:
+                content.update(repr((table, self._watch.execute(f"SELECT * FROM {table}").fetchall())).encode())
+        return int.from_bytes(content.digest()[:8], "big")
 
     def incoming(self) -> list[Path]:
         """Files of uploads under way."""

@@ -34,6 +34,7 @@ class Seeds:
         self._wire = wire
         self._upload = "none"
         self.version = ""
+        self._artifact = f"{ARN}artifact/{'0' * 32}"
         self._receipt = "none"
 
     def sow(self, service: str) -> None:
@@ -45,6 +46,7 @@ class Seeds:
         version = self.version or f"{ARN}model-package/fuzz-group/1"
         arns = [f"{ARN}model-package-group/fuzz-group", version, f"{ARN}model-card/fuzz-card"]
         documents = [ANYTHING, TRUST]
+        entities = [self._artifact, f"{ARN}action/fuzz-action", f"{ARN}context/fuzz-context"]
         return {
             "ModelPackageGroupName": ["fuzz-group", "FUZZ-group", f"{ARN}model-package-group/fuzz-group"],
             "ModelPackageName": [version, f"{ARN}model-package/fuzz-alone", "fuzz-alone"],
@@ -53,7 +55,14 @@ class Seeds:
             "ModelCardName": ["fuzz-card", f"{ARN}model-card/fuzz-card"],
             "Content": [CARD],
             "ModelCardContent": [CARD],
-            "ResourceArn": arns,
+            "ArtifactArn": [self._artifact],
+            "ActionName": ["fuzz-action"],
+            "ContextName": ["fuzz-context"],
+            "SourceArn": entities,
+            "DestinationArn": entities,
+            "StartArns": entities,
+            "LineageGroupName": ["sagemaker-default-lineage-group"],
+            "ResourceArn": [*arns, *entities],
             "SourceUri": [version, f"{ARN}model-package/fuzz-alone"],
             "ResourcePolicy": [ANYTHING.replace('"Action"', '"Principal": "*", "Action"').replace('"*"}]', f'"{arns[0]}"}}]')],
             "Resource": ["ModelPackage", "ModelPackageGroup", "ModelCard"],
@@ -111,6 +120,19 @@ class Seeds:
             self.version = json.loads(made)["ModelPackageArn"]
         self._make("sagemaker", "CreateModelPackage", ModelPackageName="fuzz-alone", InferenceSpecification=SPECIFICATION)
         self._make("sagemaker", "CreateModelCard", ModelCardName="fuzz-card", Content=CARD, ModelCardStatus="Draft")
+        self._sow_lineage()
+
+    def _sow_lineage(self) -> None:
+        source = {"SourceUri": "s3://fuzz-bucket/model.tar.gz"}
+        found = json.loads(self._make("sagemaker", "ListArtifacts", **source))["ArtifactSummaries"]
+        if not found:
+            found = [json.loads(self._make("sagemaker", "CreateArtifact", Source=source, ArtifactType="Model"))]
+        self._artifact = found[0]["ArtifactArn"]
+        for kind in ("Action", "Context"):
+            name = {f"{kind}Name": f"fuzz-{kind.lower()}", f"{kind}Type": "Fuzz"}
+            self._make("sagemaker", f"Create{kind}", Source=source, **name)
+        action = f"{ARN}action/fuzz-action"
+        self._make("sagemaker", "AddAssociation", SourceArn=action, DestinationArn=self._artifact)
 
     def _sow_s3(self) -> None:
         for bucket in ("fuzz-bucket", "fuzz-versions"):

@@ -23,6 +23,7 @@ from modelyard.server.composition import import_parts
 
 SERVICES = {
     "sagemaker": "Amazon SageMaker",
+    "modelyard": "Modelyard, beyond AWS",
     "s3": "Amazon S3",
     "iam": "AWS Identity and Access Management",
     "sts": "AWS Security Token Service",

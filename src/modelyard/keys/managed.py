@@ -9,6 +9,7 @@ import hmac
 import json
 import uuid
 from collections.abc import Iterator
+from functools import lru_cache
 
 from modelyard.access.keyring import KeyRing
 from modelyard.keys.key import AWS, RESERVED_PREFIX, Key, KeyState
@@ -38,6 +39,7 @@ def material(key_ring: KeyRing, key: Key) -> bytes:
     return key_ring.derive(f"material of managed kms key {key.arn}")
 
 
+@lru_cache(maxsize=1024)
 def _key(key_ring: KeyRing, account: str, region: str, service: str) -> Key:
     digest = hmac.new(key_ring.derive("ids of managed kms keys"), f"{account} {region} {service}".encode(), hashlib.sha256)
     key_id = str(uuid.UUID(bytes=digest.digest()[:16], version=4))

@@ -24,23 +24,36 @@ class Span:
     prefix: str | None = None
     """Only streams whose names begin so."""
 
-    def condition(self) -> tuple[str, dict[str, Any]]:
-        """As SQL, with its parameters."""
-        times = {"start": self.start, "end": self.end}
-        if self.streams is not None and len(self.streams) == 1:
-            return "stream_id = :stream AND time >= :start AND time < :end", {"stream": self.streams[0], **times}
-        text = "group_id = :group_id AND time >= :start AND time < :end"
-        parameters: dict[str, Any] = {"group_id": self.group_id, **times}
+    def condition(self, after: tuple[int, int] | None, *, descending: bool) -> tuple[str, dict[str, Any]]:
+        """The events behind `after` (a time and a number) as SQL, with its parameters.
+
+        One bound on each side, the narrower one: given two, SQLite may look for the wider one in its index.
+        """
+        single = self.streams is not None and len(self.streams) == 1
+        text = "stream_id = :stream" if single else "group_id = :group_id"
+        parameters: dict[str, Any] = {"stream": self.streams[0]} if single and self.streams else {"group_id": self.group_id}
+        lower, upper = "time >= :start", "time < :end"
+        if after is not None and descending and after[0] < self.end:
+            upper = "(time, id) < (:after_time, :after_id)"
+        if after is not None and not descending and after[0] >= self.start:
+            lower = "(time, id) > (:after_time, :after_id)"
+        parameters |= {"start": self.start} if "start" in lower else {}
+        parameters |= {"end": self.end} if "end" in upper else {}
+        if after is not None and "after" in lower + upper:
+            parameters |= {"after_time": after[0], "after_id": after[1]}
+        some, names = self._some_streams() if not single else ("", {})
+        return f"{text} AND {lower} AND {upper}{some}", {**parameters, **names}
+
+    def _some_streams(self) -> tuple[str, dict[str, Any]]:
+        """The condition that leaves the streams that are wanted, with its parameters."""
+        text, parameters = "", {}
         if self.streams is not None:
-            names = {f"stream_{place}": number for place, number in enumerate(self.streams)}
-            text += f" AND stream_id IN ({', '.join(':' + name for name in names) or 'NULL'})"
-            parameters |= names
-        if self.prefix is not None:
-            text += (
-                " AND stream_id IN (SELECT id FROM log_stream WHERE group_id = :group_id AND name >= :prefix AND name < :beyond)"
-            )
-            parameters |= {"prefix": self.prefix, "beyond": self.prefix + LAST}
-        return text, parameters
+            parameters = {f"stream_{place}": number for place, number in enumerate(self.streams)}
+            text = f" AND stream_id IN ({', '.join(':' + name for name in parameters)})"
+        if self.prefix is None:
+            return text, parameters
+        text += " AND stream_id IN (SELECT id FROM log_stream WHERE group_id = :group_id AND name >= :prefix AND name < :beyond)"
+        return text, {**parameters, "prefix": self.prefix, "beyond": self.prefix + LAST}
 
 
 def add(tx: Transaction, group_id: int, stream_id: int, events: Sequence[dict[str, Any]], now: int) -> None:
@@ -63,14 +76,13 @@ def add(tx: Transaction, group_id: int, stream_id: int, events: Sequence[dict[st
 
 def walk(tx: Transaction, span: Span, after: tuple[int, int] | None, *, descending: bool) -> Iterator[LogEvent]:
     """The events of a span one by one in order of time and arrival, from behind the event `after` (its time and number)."""
-    text, parameters = span.condition()
-    comparison, direction = ("<", " DESC") if descending else (">", "")
+    direction = " DESC" if descending else ""
     while True:
-        place = "" if after is None else f" AND (time, id) {comparison} (:after_time, :after_id)"
+        text, parameters = span.condition(after, descending=descending)
         rows = tx.all(
-            f"SELECT id, stream_id, time, ingested, message FROM log_event WHERE {text}{place}"
+            f"SELECT id, stream_id, time, ingested, message FROM log_event WHERE {text}"
             f" ORDER BY time{direction}, id{direction} LIMIT :most",
-            {**parameters, "most": CHUNK, **({} if after is None else {"after_time": after[0], "after_id": after[1]})},
+            {**parameters, "most": CHUNK},
         )
         for row in rows:
             yield LogEvent(*row)

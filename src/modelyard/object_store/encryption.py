@@ -40,27 +40,35 @@ class Encryptor:
     def __init__(self, data_key: bytes, part: int) -> None:
         self._salt = os.urandom(SALT_BYTES)
         self._cipher = _cipher(data_key, self._salt, part)
-        self._buffer = bytearray()
+        self._pending = b""
+        """What came and is not encrypted yet: a segment at most."""
         self._number = 0
         self._begun = False
 
     def update(self, data: bytes) -> bytes:
         """What can be written so far. The last segment is kept back, since nobody knows yet that it is not the last one."""
-        self._buffer += data
         sealed = [self._header()]
-        whole = (len(self._buffer) - 1) // SEGMENT if self._buffer else 0
-        with memoryview(self._buffer) as view:
-            for index in range(whole):
-                segment = view[index * SEGMENT : (index + 1) * SEGMENT]
-                sealed.append(self._cipher.encrypt(_nonce(self._number, last=False), segment, None))
-                self._number += 1
-                segment.release()
-        del self._buffer[: whole * SEGMENT]
+        missing = SEGMENT - len(self._pending)
+        if len(data) <= missing:
+            self._pending += data
+            return sealed[0]
+        view = memoryview(data)
+        sealed.append(self._seal(self._pending + bytes(view[:missing])))
+        at = missing
+        while len(data) - at > SEGMENT:
+            sealed.append(self._seal(view[at : at + SEGMENT]))
+            at += SEGMENT
+        self._pending = bytes(view[at:])
         return b"".join(sealed)
 
     def finish(self) -> bytes:
         """The rest; there is always a last segment, be it empty."""
-        return self._header() + self._cipher.encrypt(_nonce(self._number, last=True), bytes(self._buffer), None)
+        return self._header() + self._cipher.encrypt(_nonce(self._number, last=True), self._pending, None)
+
+    def _seal(self, segment: bytes | memoryview) -> bytes:
+        sealed = self._cipher.encrypt(_nonce(self._number, last=False), segment, None)
+        self._number += 1
+        return sealed
 
     def _header(self) -> bytes:
         if self._begun:
@@ -81,9 +89,9 @@ def decrypt(data_key: bytes, part: int, size: int, read: Read, start: int, lengt
     end = min(SALT_BYTES + (last + 1) * _SEALED_SEGMENT, sealed_size(size))
     if first == 0:
         stream = _Exactly(read(0, end))
-        salt = stream.take(SALT_BYTES)
+        salt = bytes(stream.take(SALT_BYTES))
     else:
-        salt = _Exactly(read(0, SALT_BYTES)).take(SALT_BYTES)
+        salt = bytes(_Exactly(read(0, SALT_BYTES)).take(SALT_BYTES))
         stream = _Exactly(read(begin, end - begin))
     cipher = _cipher(data_key, salt, part)
 
@@ -97,7 +105,7 @@ def decrypt(data_key: bytes, part: int, size: int, read: Read, start: int, lengt
                 opened = cipher.decrypt(_nonce(number, last=number == final), sealed, None)
             except InvalidTag:
                 raise Tampered(f"segment {number} of encrypted bytes was changed") from None
-            piece = opened[offset : offset + wanted]
+            piece = opened if not offset and len(opened) <= wanted else opened[offset : offset + wanted]
             wanted -= len(piece)
             offset = 0
             if piece:
@@ -116,18 +124,23 @@ class _Exactly:
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
-        self._buffer = bytearray()
+        self._rest = memoryview(b"")
 
-    def take(self, size: int) -> bytes:
+    def take(self, size: int) -> memoryview | bytes:
         """The next bytes. Raises Tampered when there are not so many."""
-        while len(self._buffer) < size:
+        if len(self._rest) >= size:
+            taken = self._rest[:size]
+            self._rest = self._rest[size:]
+            return taken
+        gathered, missing = [self._rest], size - len(self._rest)
+        while missing:
             piece = next(self._pieces, b"")
             if not piece:
                 raise Tampered("encrypted bytes end too early")
-            self._buffer += piece
-        taken = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        return taken
+            gathered.append(memoryview(piece)[:missing])
+            self._rest = memoryview(piece)[missing:]
+            missing -= len(gathered[-1])
+        return b"".join(gathered)
 
 
 def _cipher(data_key: bytes, salt: bytes, part: int) -> AESGCM:

@@ -10,6 +10,8 @@ from modelyard.queues.message import Attributes, Message, pack, unpack
 from modelyard.queues.queue import Queue
 from modelyard.storage.interface import Row, Transaction
 
+LOOKS = 8
+"""How often a receive looks further when what it found belongs to groups that wait for a delayed message."""
 _MESSAGE = (
     "SELECT m.id, m.message_id, m.body, m.attributes, m.system, m.group_id, m.sent, m.received, m.received_before,"
     " m.first_received FROM queue_message m"
@@ -18,14 +20,11 @@ _STANDARD = (
     f"{_MESSAGE} WHERE m.space = :space AND m.visible_at <= :now AND m.sent > :oldest ORDER BY m.visible_at, m.id LIMIT :most"
 )
 _IN_ORDER = (
-    f"{_MESSAGE} WHERE m.space = :space AND m.visible_at <= :now AND m.sent > :oldest"
-    # A group waits while any of its messages is in flight …
+    # The sum keeps SQLite from the index by visible_at, with which it would sort all that is in the queue.
+    f"{_MESSAGE} WHERE m.space = :space AND m.visible_at + 0 <= :now AND m.sent > :oldest"
+    # A group waits while any of its messages is in flight.
     " AND m.group_id NOT IN (SELECT f.group_id FROM queue_message f WHERE f.space = :space AND f.visible_at > :now"
     " AND f.received > f.received_before AND f.group_id IS NOT NULL)"
-    # … and while an earlier one is delayed.
-    " AND NOT EXISTS (SELECT 1 FROM queue_message e WHERE e.space = :space AND e.group_id = m.group_id AND e.id < m.id"
-    " AND e.visible_at > :now)"
-    " ORDER BY m.id LIMIT :most"
 )
 _IN_FLIGHT = "SELECT 1 FROM queue_message WHERE space = :space AND visible_at > :now AND received > received_before"
 
@@ -98,8 +97,36 @@ def remember_twin(
 def receivable(tx: Transaction, queue: Queue, now: float, most: int) -> list[Message]:
     """Messages that may be received now, in the queue's order."""
     oldest = now - queue.number("MessageRetentionPeriod")
-    sql = _IN_ORDER if queue.is_fifo else _STANDARD
-    return [_message(row) for row in tx.all(sql, {"space": queue.space, "now": now, "oldest": oldest, "most": most})]
+    parameters = {"space": queue.space, "now": now, "oldest": oldest, "most": most}
+    if queue.is_fifo:
+        return _receivable_in_order(tx, parameters)
+    return [_message(row) for row in tx.all(_STANDARD, parameters)]
+
+
+def _receivable_in_order(tx: Transaction, parameters: Mapping[str, Any]) -> list[Message]:
+    """The first messages, without those of groups in which an earlier one is delayed."""
+    delayed: set[str] = set()
+    found: list[Message] = []
+    for _ in range(LOOKS):
+        names = {f"delayed_{place}": group for place, group in enumerate(delayed)}
+        others = f" AND m.group_id NOT IN ({', '.join(':' + name for name in names)})" if names else ""
+        rows = tx.all(f"{_IN_ORDER}{others} ORDER BY m.id LIMIT :most", {**parameters, **names})
+        found = [_message(row) for row in rows]
+        first = {str(one.group_id): one.id for one in reversed(found)}
+        late = {group for group, number in first.items() if _has_earlier_delayed(tx, parameters, group, number)}
+        if not late:
+            return found
+        delayed |= late
+    return [one for one in found if one.group_id not in delayed]
+
+
+def _has_earlier_delayed(tx: Transaction, parameters: Mapping[str, Any], group: str, number: int) -> bool:
+    sql = (
+        "SELECT 1 FROM queue_message"
+        " WHERE space = :space AND group_id = :group AND id < :number AND visible_at + 0 > :now LIMIT 1"
+    )
+    wanted = {"space": parameters["space"], "now": parameters["now"], "group": group, "number": number}
+    return tx.one(sql, wanted) is not None
 
 
 def take(tx: Transaction, messages: Sequence[Message], now: float, visible_at: float) -> None:

@@ -10,6 +10,7 @@ Document = dict[str, Any]
 VERIFIED = "Verified"
 UNVERIFIED = "Unverified"
 NOT_LOOKED_UP = "It was not looked up when it was registered."
+NO_IMAGE = "No repository here has it, or the caller may not look at it."
 MOST_OBJECTS = 1000
 """Objects below a prefix that are looked up and pinned."""
 
@@ -78,9 +79,16 @@ def _sources(container: Document) -> Iterator[tuple[str, Document]]:
             yield f"AdditionalModelDataSources[{number}]", source["S3DataSource"]
 
 
+_NONE: Mapping[str, Any] = {}
+_IN_S3 = frozenset({"ModelDataUrl", "ModelDataSource", "AdditionalS3DataSource", "AdditionalModelDataSources"})
+
+
 def names_artifacts(request: Mapping[str, Any]) -> bool:
-    """Whether a registration names anything in S3."""
-    return any(place.kind is not Kind.IMAGE and place.uri.startswith("s3://") for place in places(request))
+    """Whether a registration names anything in S3. Asked of every registration: it is written for speed."""
+    containers_of_all = request.get("InferenceSpecification", _NONE).get("Containers", ())
+    if "AdditionalInferenceSpecifications" in request or "SourceAlgorithmSpecification" in request:
+        containers_of_all = [container for _, container in containers(request)]
+    return any(not _IN_S3.isdisjoint(container) for container in containers_of_all)
 
 
 def address(place: Place) -> tuple[str, str]:
@@ -111,8 +119,10 @@ def fill_in(document: Document, place: Place, value: str) -> None:
         dict(_sources(container))[place.member]["ETag"] = value
 
 
-def unverified(place: Place, reason: str = NOT_LOOKED_UP) -> Document:
+def unverified(place: Place, reason: str | None = None) -> Document:
     """The record of a place where nothing could be found."""
+    if reason is None:
+        reason = NO_IMAGE if place.kind is Kind.IMAGE else NOT_LOOKED_UP
     return {"Location": place.location, "Kind": place.kind.value, "Uri": place.uri, "Status": UNVERIFIED, "Reason": reason}
 
 

@@ -45,8 +45,9 @@ def hash_registered(storage: Storage, blobs: BlobStore) -> int:
         package_id = following
         pins = [found["Pin"] for record in records for found in record.get("Objects", ()) if "Sha256" not in found]
         digests = {pin: digest for pin in pins if (digest := _digest(storage, blobs, pin)) is not None}
-        storage.write(partial(_fill_in, package_id=package_id, digests=digests))
-        done += 1
+        if digests:
+            storage.write(partial(_fill_in, package_id=package_id, digests=digests))
+            done += 1
 
 
 def _digest(storage: Storage, blobs: BlobStore, pin: int) -> str | None:

@@ -24,7 +24,7 @@ log = logging.getLogger("modelyard.triggers")
 
 BATCH = 50
 """Messages that one transaction sends: others' writes wait for no more."""
-CLAIM_SECONDS = 30.0
+CLAIM_SECONDS = 15.0
 """How long a line is claimed: longer than an attempt takes."""
 HELD_ATTEMPTS = 3
 """Attempts for which a delivery holds up its line."""

@@ -53,7 +53,7 @@ class Sender:
         """Send to a queue, in a transaction: the message is there when the transaction is."""
         try:
             body = self._body(line, delivery)
-            context = self._context(tx, line, line.target["Arn"], journal)
+            context = self._context(tx, line, line.target["Arn"], line.target.get("RoleArn"), journal)
             self._to_queue(context, line.target, body)
         except AwsError as error:
             return failure.of_error(error)
@@ -67,7 +67,7 @@ class Sender:
         try:
             body = self._body(line, delivery)
             with self.house.storage.read() as tx:
-                context = self._context(tx, line, arn, None).within(None)
+                context = self._context(tx, line, arn, line.target.get("RoleArn"), None).within(None)
                 call = self._http_call(tx, context, line, delivery, body) if kind_of(arn) is Kind.DESTINATION else None
             if call is not None:
                 return self._send(arn, call)
@@ -84,8 +84,12 @@ class Sender:
     def dead_letter(
         self, tx: Transaction, line: Line, delivery: Delivery, failed: Failure, condition: str, attempts: int
     ) -> Failure | None:
-        """Send an event that is given up to the dead-letter queue of its target."""
+        """Send an event that is given up to the dead-letter queue of its target.
+
+        As in AWS, a rule needs the leave of the queue's policy for it, whatever role it takes up; a schedule that of its role.
+        """
         queue = line.target["DeadLetterConfig"]["Arn"]
+        role = line.target["RoleArn"] if _is_schedule(line) else None
         attributes = {
             "SCHEDULE_ARN" if _is_schedule(line) else "RULE_ARN": line.source,
             "TARGET_ARN": line.target["Arn"],
@@ -101,7 +105,7 @@ class Sender:
             "MessageAttributes": {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
         }
         try:
-            self._context(tx, line, queue, Journal()).call("sqs", "SendMessage", request)
+            self._context(tx, line, queue, role, Journal()).call("sqs", "SendMessage", request)
         except AwsError as error:
             return failure.of_error(error)
         return None
@@ -126,8 +130,8 @@ class Sender:
         }
         return payload(line.target, event, known)
 
-    def _context(self, tx: Transaction, line: Line, arn: str, journal: Journal | None) -> Context:
-        """The context of a call to what `arn` names, on behalf of a rule or schedule. Raises AwsError."""
+    def _context(self, tx: Transaction, line: Line, arn: str, role: str | None, journal: Journal | None) -> Context:
+        """The context of a call to what `arn` names for a rule or schedule, as its service or a role. Raises AwsError."""
         house = self.house
         facts = RequestFacts(
             now=house.clock.now(),
@@ -140,7 +144,7 @@ class Sender:
             source_account=line.place.account,
         )
         return Context(
-            principal=self._principal(tx, line, facts),
+            principal=self._principal(tx, line, role, facts),
             facts=facts,
             request_id=house.ids.request_id(),
             ids=house.ids,
@@ -153,8 +157,8 @@ class Sender:
             journal=journal,
         )
 
-    def _principal(self, tx: Transaction, line: Line, facts: RequestFacts) -> Principal:
-        service, role = _service(line), line.target.get("RoleArn")
+    def _principal(self, tx: Transaction, line: Line, role: str | None, facts: RequestFacts) -> Principal:
+        service = _service(line)
         if role is None:
             return Principal(arn=service, account="", kind=PrincipalKind.SERVICE, unique_id=service, name=service)
         name = line.source.rpartition("/")[2][:64]

@@ -65,7 +65,7 @@ def rules(tx: Transaction, place: Place, prefix: str, after: str, most: int) -> 
     """Rules by name, those that begin with `prefix` and come after `after`."""
     rows = tx.all(
         f"{_RULE} WHERE account = :account AND region = :region AND name > :after AND name >= :prefix"
-        " AND substr(name, 1, :length) = :prefix ORDER BY name LIMIT :most",
+        " AND substr(name, 1, CAST(:length AS INTEGER)) = :prefix ORDER BY name LIMIT :most",
         {**_at(place, ""), "after": after, "prefix": prefix, "length": len(prefix), "most": most},
     )
     return [_rule(row) for row in rows]

@@ -41,7 +41,7 @@ _DESTINATION = "SELECT id, name, arn, connection, document FROM event_destinatio
 _NAMED = "account = :account AND region = :region AND name = :name"
 _LISTED = (
     "account = :account AND region = :region AND name > :after AND name >= :prefix"
-    " AND substr(name, 1, :length) = :prefix ORDER BY name"
+    " AND substr(name, 1, CAST(:length AS INTEGER)) = :prefix ORDER BY name"
 )
 
 

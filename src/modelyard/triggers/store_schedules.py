@@ -47,7 +47,7 @@ def schedules(tx: Transaction, place: Place, prefix: str, after: str, most: int)
     """Schedules by name, those that begin with `prefix` and come after `after`."""
     rows = tx.all(
         f"{_SCHEDULE} WHERE account = :account AND region = :region AND name > :after AND name >= :prefix"
-        " AND substr(name, 1, :length) = :prefix ORDER BY name LIMIT :most",
+        " AND substr(name, 1, CAST(:length AS INTEGER)) = :prefix ORDER BY name LIMIT :most",
         {
             "account": place.account,
             "region": place.region,

@@ -1,6 +1,7 @@
 """What a version relies on is known and kept, on every database."""
 
 import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -248,3 +249,43 @@ def test_a_version_without_artifacts(registry: Governed) -> None:
     assert registry.integrity(arn) == {"ModelPackageArn": arn, "Status": "Unverified", "Containers": []}
     with refused(MISSING, "No registered bytes"):
         registry.registered_bytes(arn)
+
+
+def push_image(registry: Governed, repository: str) -> tuple[str, str]:
+    """The address of a new image, and its digest."""
+    layer, where = b"layer", {"repositoryName": repository}
+    registry.call("ecr", "CreateRepository", **where)
+    upload_id = registry.call("ecr", "InitiateLayerUpload", **where)["uploadId"]
+    sent = {**where, "uploadId": upload_id}
+    registry.call("ecr", "UploadLayerPart", **sent, partFirstByte=0, partLastByte=len(layer) - 1, layerPartBlob=layer)
+    digest = f"sha256:{hashlib.sha256(layer).hexdigest()}"
+    registry.call("ecr", "CompleteLayerUpload", **sent, layerDigests=[digest])
+    kind = "application/vnd.oci.image."
+    part = {"mediaType": f"{kind}layer.v1.tar", "size": len(layer), "digest": digest}
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": f"{kind}manifest.v1+json",
+        "config": {**part, "mediaType": f"{kind}config.v1+json"},
+        "layers": [part],
+    }
+    put = registry.call("ecr", "PutImage", **where, imageManifest=json.dumps(manifest), imageTag="1")
+    return f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/{repository}:1", str(put["image"]["imageId"]["imageDigest"])
+
+
+def test_the_digest_of_an_image_is_looked_up(registry: Governed) -> None:
+    """An image of a repository here has its digest in the answer; another digest, or another reader, leaves it unverified."""
+    uri, digest = push_image(registry, registry.bucket)
+    arn = registry.register_model(registry.put("model.tar.gz", BYTES), Image=uri)
+    assert registry.described(arn)["InferenceSpecification"]["Containers"][0]["ImageDigest"] == digest
+    assert registry.integrity(arn)["Status"] == "Verified"
+    assert registry.artifact(arn, "Image")["ImageDigest"] == digest
+    alone = registry.register(InferenceSpecification=specification({"Image": uri}))
+    assert registry.integrity(alone)["Status"] == "Verified"
+    by_digest = uri.removesuffix(":1") + f"@{digest}"
+    exact = registry.register(InferenceSpecification=specification({"Image": by_digest, "ImageDigest": digest}))
+    assert registry.integrity(exact)["Status"] == "Verified"
+    wrong = registry.register(InferenceSpecification=specification({"Image": uri, "ImageDigest": "sha256:" + "0" * 64}))
+    assert f"and it is {digest}" in registry.artifact(wrong, "Image")["Reason"]
+    registers = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sagemaker:*","Resource":"*"}]}'
+    hidden = registry.register(user(ACCOUNT, "registers", registers), InferenceSpecification=specification({"Image": uri}))
+    assert "may not look at it" in registry.artifact(hidden, "Image")["Reason"]

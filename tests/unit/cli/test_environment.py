@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from modelyard.aws.models import own_models
 from modelyard.cli import environment, running
 from modelyard.cli.credentials import Credentials
 from modelyard.settings import Settings
@@ -55,3 +56,15 @@ def test_every_file_that_is_named_is_there(tmp_path: Path) -> None:
     assert values["AWS_CA_BUNDLE"] == values["REQUESTS_CA_BUNDLE"] == values["NODE_EXTRA_CA_CERTS"]
     assert "TelemetryOptOut: true" in Path(values["SAGEMAKER_USER_CONFIG_OVERRIDE"]).read_text()
     assert Path(values["AWS_DATA_PATH"]).is_dir()
+
+
+@pytest.mark.ours
+def test_the_model_of_our_own_service_is_where_botocore_looks(tmp_path: Path) -> None:
+    """The folder of models has this version's model, in place of what an older version left there."""
+    place = tmp_path / "clients" / "models" / "modelyard" / "2026-01-01" / "service-2.json"
+    place.parent.mkdir(parents=True)
+    place.write_text("{}")
+    for _ in range(2):
+        environment.variables(Settings(data=tmp_path), KEY, {})
+        assert place.read_bytes() == (own_models() / "modelyard" / "2026-01-01" / "service-2.json").read_bytes()
+    assert sorted(path.name for path in place.parent.iterdir()) == ["paginators-1.json", "service-2.json"]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from modelyard.dispatch import image_lookup
 from modelyard.dispatch.artifacts import NotLookedUp, keeper
 from modelyard.dispatch.context import Context
 from modelyard.registry import governance_store, integrity
@@ -13,10 +14,11 @@ Document = dict[str, Any]
 
 
 def pin_new(context: Context, arn: str, document: Document, prepared: Prepared) -> list[Document]:
-    """Pin what a new version names and fill its digests into the document; the records of all its places."""
-    if not prepared.findings and not integrity.names_artifacts(document):
-        return []
-    return [_pinned(context, arn, document, place, prepared) for place in integrity.places(document)]
+    """Pin what a new version names and fill its digests into the document; the records of its places, if they say anything."""
+    records = [_pinned(context, arn, document, place, prepared) for place in integrity.places(document)]
+    if all(record.get("Reason") == integrity.NO_IMAGE for record in records):
+        return []  # most images are not kept here, and DescribeIntegrity says so without a record
+    return records
 
 
 def pin_changed(
@@ -51,16 +53,12 @@ def unpin(context: Context, arn: str) -> None:
 
 
 def _pinned(context: Context, arn: str, document: Document, place: Place, prepared: Prepared) -> Document:
-    finding = prepared.findings.get(key_of(place))
-    if finding is None and place.kind is not Kind.IMAGE:
-        finding = look_up(context, context.tx, place)  # what SourceUri brought in, which only the transaction knows
-    if finding is None:
-        return integrity.unverified(place)
+    if place.kind is Kind.IMAGE:
+        return _image(context, document, place)
+    # What SourceUri brought in, only the transaction knows.
+    finding = prepared.findings.get(key_of(place)) or look_up(context, context.tx, place)
     if finding.reason:
         return integrity.unverified(place, finding.reason)
-    if place.kind is Kind.IMAGE:
-        integrity.fill_in(document, place, finding.digest)
-        return integrity.verified(place, ImageDigest=finding.digest)
     try:
         objects = [*_objects(context, arn, finding)]
     except NotLookedUp as error:
@@ -68,6 +66,16 @@ def _pinned(context: Context, arn: str, document: Document, place: Place, prepar
     if place.kind is Kind.OBJECT:
         integrity.fill_in(document, place, finding.objects[0][0].etag)
     return integrity.verified(place, Objects=objects)
+
+
+def _image(context: Context, document: Document, place: Place) -> Document:
+    digest = image_lookup.digest_of(context, context.tx, place.uri)
+    if digest is None:
+        return integrity.unverified(place, integrity.NO_IMAGE)
+    if place.expected not in (None, digest):
+        return integrity.unverified(place, f"The registration says that its digest is {place.expected}, and it is {digest}.")
+    integrity.fill_in(document, place, digest)
+    return integrity.verified(place, ImageDigest=digest)
 
 
 def _objects(context: Context, arn: str, finding: Finding) -> Iterable[Document]:

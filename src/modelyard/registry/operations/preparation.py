@@ -1,4 +1,4 @@
-"""What a registration looks at before its transaction: metric files, its metadata document, the artifacts and images it names."""
+"""What a registration looks at before its transaction: metric files, its metadata document, the artifacts it names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,8 +7,7 @@ from typing import Any
 from modelyard.aws.errors import AwsError, ValidationException
 from modelyard.dispatch.artifacts import FoundObject, Keeper, NotLookedUp, keeper
 from modelyard.dispatch.context import Context
-from modelyard.dispatch.operation import table
-from modelyard.registry import image, integrity, metadata, metrics
+from modelyard.registry import integrity, metadata, metrics
 from modelyard.registry.hashing import hashed
 from modelyard.registry.integrity import Kind, Place
 from modelyard.storage.interface import Transaction
@@ -28,8 +27,6 @@ class Finding:
 
     objects: tuple[tuple[FoundObject, str | None], ...] = ()
     """With the SHA-256 of all its bytes, None where that is still to be worked out."""
-    digest: str = ""
-    """Of an image."""
     reason: str = ""
 
 
@@ -56,7 +53,6 @@ def needed(request: Request) -> bool:
         metadata.ADDRESS in request.get("CustomerMetadataProperties", ())
         or metrics.names_files(request)
         or integrity.names_artifacts(_named(request))
-        or (_has_images() and any(place.kind is Kind.IMAGE for place in integrity.places(_named(request))))
     )
 
 
@@ -73,14 +69,15 @@ def prepared(context: Context, request: Request) -> Prepared:
 
 
 def look_up(context: Context, tx: Transaction, place: Place) -> Finding:
-    """What is at a place, from rows alone."""
+    """What is at a place in S3, from rows alone."""
     return _Lookup(context, tx).at(place)
 
 
 def _looked(context: Context, request: Request, budget: int) -> Prepared:
     with context.read() as tx:
         lookup = _Lookup(context, tx)
-        findings = {key_of(place): lookup.at(place) for place in integrity.places(_named(request))}
+        places = [place for place in integrity.places(_named(request)) if place.kind is not Kind.IMAGE]
+        findings = {key_of(place): lookup.at(place) for place in places}
     return Prepared(
         figures=metrics.read_files(context, request),
         metadata=_metadata(context, request.get("CustomerMetadataProperties", {}).get(metadata.ADDRESS)),
@@ -95,10 +92,6 @@ def _named(request: Request) -> Request:
     return {**request, "AdditionalInferenceSpecifications": request["AdditionalInferenceSpecificationsToAdd"]}
 
 
-def _has_images() -> bool:
-    return ("ecr", "DescribeImages") in table()
-
-
 class _Lookup:
     """Looks places up, as one caller."""
 
@@ -109,7 +102,7 @@ class _Lookup:
     def at(self, place: Place) -> Finding:
         """What is at a place, or why nothing is."""
         try:
-            return self._image(place) if place.kind is Kind.IMAGE else self._objects(place)
+            return self._objects(place)
         except (NotLookedUp, ValueError) as error:
             return Finding(reason=str(error))
 
@@ -123,14 +116,6 @@ class _Lookup:
             if not integrity.agrees(place, found[0].etag):
                 raise NotLookedUp(f"The registration says that its ETag is {place.expected}, and it is {found[0].etag}.")
         return Finding(objects=tuple((one, one.digest) for one in found))
-
-    def _image(self, place: Place) -> Finding:
-        digest = image.look_up(self._context, place.uri) if _has_images() else None
-        if digest is None:
-            raise NotLookedUp(f"{place.uri} is no image of a repository here that the caller may look at.")
-        if place.expected not in (None, digest):
-            raise NotLookedUp(f"The registration says that its digest is {place.expected}, and it is {digest}.")
-        return Finding(digest=digest)
 
 
 def _all_hashed(context: Context, findings: dict[Key, Finding], budget: int) -> dict[Key, Finding]:

@@ -1,0 +1,52 @@
+"""Container images that a part names: their digests, looked up as the caller in the part that keeps images.
+
+As with `artifacts`, that part says once how, and nobody imports another part for it.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+from modelyard.dispatch.context import Context
+from modelyard.storage.interface import Transaction
+
+_ADDRESS = re.compile(
+    r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+)"
+    r"(?::(?P<tag>[^@]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageAddress:
+    """`ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG` or `…@sha256:DIGEST`."""
+
+    account: str
+    region: str
+    repository: str
+    tag: str
+    digest: str | None
+
+
+class ImageFinder(Protocol):
+    """What keeps images."""
+
+    def find(self, context: Context, tx: Transaction, address: ImageAddress) -> str | None:
+        """The digest of an image, `sha256:…`, None for one that is not here, or that the caller may not look at."""
+        ...
+
+
+_finders: list[ImageFinder] = []
+
+
+def finds_images(finder: ImageFinder) -> None:
+    """Declare what keeps images."""
+    _finders[:] = [finder]
+
+
+def digest_of(context: Context, tx: Transaction, uri: str) -> str | None:
+    """The digest of an image by its address, None where it cannot be looked up."""
+    found = _ADDRESS.fullmatch(uri)
+    if found is None or not _finders:
+        return None
+    address = ImageAddress(found["account"], found["region"], found["repository"], found["tag"] or "latest", found["digest"])
+    return _finders[0].find(context, tx, address)

@@ -1,0 +1,32 @@
+"""Digests of images for other parts, looked up as their caller."""
+
+from modelyard.access.evaluation import decide
+from modelyard.access.permission import Permission
+from modelyard.dispatch.context import Context
+from modelyard.dispatch.image_lookup import ImageAddress, finds_images
+from modelyard.images import store
+from modelyard.images.permissions import repository_resource
+from modelyard.images.repository import RepositoryName
+from modelyard.storage.interface import Transaction
+
+
+class Finder:
+    """Finds images of the repositories here (`dispatch.image_lookup.ImageFinder`)."""
+
+    def find(self, context: Context, tx: Transaction, address: ImageAddress) -> str | None:
+        """The digest of an image, None for one that is not here, or that the caller may not look at."""
+        at = RepositoryName(address.account, address.region, address.repository)
+        repository = store.repository(tx, at)
+        if repository is None:
+            return None
+        permission = Permission("ecr:DescribeImages", repository_resource(context.within(tx), at))
+        if not decide(context.principal, permission, context.facts).allowed:
+            return None
+        if address.digest is not None:
+            image = store.image(tx, repository, address.digest)
+        else:
+            image = store.tagged_image(tx, repository, address.tag)
+        return None if image is None else image.digest
+
+
+finds_images(Finder())
