@@ -9,6 +9,7 @@ from tests.harness import ACCOUNT, OTHER_ACCOUNT, START, Yard, user
 from modelyard.aws.errors import AccessDeniedException, AwsError
 from modelyard.events import outbox
 from modelyard.governance.operations import changes
+from modelyard.lineage.following import catch_up
 
 pytestmark = pytest.mark.ours
 
@@ -74,6 +75,7 @@ def test_the_feed_of_an_account_has_everything_of_its_region_and_nothing_else(
 def test_a_reader_who_comes_too_late_is_told(yard_in_process: Yard) -> None:
     """A position before what is kept is an error of its own; without a position one begins at the oldest that is kept."""
     group(yard_in_process, "Fraud", 3)
+    catch_up(yard_in_process.house.storage)
     yard_in_process.house.storage.write(lambda tx: outbox.trim(tx, START + 1, 2, 2))
     with pytest.raises(AwsError) as told:
         yard_in_process.call("modelyard", "ListChanges", StartAfter=0)
