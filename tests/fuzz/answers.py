@@ -10,6 +10,8 @@ from tests.fuzz.wire import Answer
 
 XML = ("s3", "iam", "sts")
 """Services that answer XML; the others answer JSON."""
+REST_JSON = ("modelyard-runtime",)
+"""Services whose errors have their code in a header alone."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,10 @@ def refusal_in(answer: Answer, service: str) -> Refusal:
     if answer.method == "HEAD":
         assert answer.body == b""
         return Refusal(answer.status, "", "")
-    if service not in XML:
+    if service in REST_JSON:
+        assert answer.headers["content-type"] == "application/json", answer
+        code, message = answer.headers["x-amzn-errortype"], json.loads(answer.body)["message"]
+    elif service not in XML:
         assert answer.headers["content-type"].startswith("application/x-amz-json-1."), answer
         document = json.loads(answer.body)
         code, message = document["__type"], document["message"]
