@@ -19,7 +19,8 @@ every_operation = pytest.mark.parametrize(("service", "operation"), OPERATIONS, 
 PROFILE = settings.get_profile("fuzz")
 
 CONSTRAINT = re.compile(
-    r"\d+ validation errors? detected: Value .* at '[^']*' failed to satisfy constraint: (Member|Map keys|Map value) must .+", re.S
+    r"\d+ validation errors? detected: Value .* at '[^']*' failed to satisfy constraint: (Member|Map keys|Map value) must .+",
+    re.S,
 )
 
 
