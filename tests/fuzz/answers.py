@@ -10,6 +10,8 @@ from tests.fuzz.wire import Answer
 
 XML = ("s3", "iam", "sts")
 """Services that answer XML; the others answer JSON."""
+REST_JSON = ("modelyard-runtime",)
+"""Services whose errors have their code in a header alone."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ def refusal_in(answer: Answer, service: str) -> Refusal:
     kind = answer.headers["content-type"]
     if service in XML:
         assert kind in ("application/xml", "text/xml"), answer
+    elif service in REST_JSON:
+        assert kind == "application/json", answer
     elif service != "any":
         assert kind.startswith("application/x-amz-json-1."), answer
     if "json" in kind:

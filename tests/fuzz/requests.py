@@ -125,8 +125,10 @@ class Requests:
 
 def _admits(shape: Shape, value: Any) -> bool:
     """Whether a scalar shape admits a value that is known to be of its type, or of another shape of that name."""
-    if shape.type_name == "integer":
+    if shape.type_name in ("integer", "long"):
         return isinstance(value, int)
+    if shape.type_name == "blob":
+        return isinstance(value, bytes) and len(value) >= shape.metadata.get("min", 0)
     if shape.type_name != "string" or not isinstance(value, str):
         return False
     pattern, enum = shape.metadata.get("pattern"), getattr(shape, "enum", None)

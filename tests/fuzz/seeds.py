@@ -1,5 +1,7 @@
 """Something of everything in a server, so that made-up requests meet what exists; made again when a request removed it."""
 
+import base64
+import hashlib
 import json
 import time
 from typing import Any
@@ -27,6 +29,14 @@ THERE = (b"already", b"does not exist", b"NoSuchBucketPolicy")
 """What is in the answers when something is there, or is not, as it should be."""
 
 
+REPOSITORY = "arn:aws:ecr:us-east-1:111122223333:repository/fuzz-repository"
+REPOSITORY_POLICY = json.dumps(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "ecr:BatchGetImage"}]}
+)
+INDEX = '{"schemaVersion": 2, "manifests": []}'
+INDEX_DIGEST = f"sha256:{hashlib.sha256(INDEX.encode()).hexdigest()}"
+
+
 class Seeds:
     """Knows the names of what exists."""
 
@@ -36,6 +46,10 @@ class Seeds:
         self.version = ""
         self._artifact = f"{ARN}artifact/{'0' * 32}"
         self._receipt = "none"
+        self._key = "none"
+        self._ciphertext = b""
+        self._grant = {"GrantId": "none", "GrantToken": "none"}
+        self._layer_upload = "00000000-0000-0000-0000-000000000000"
 
     def sow(self, service: str) -> None:
         """Make sure that there is something of everything."""
@@ -97,7 +111,27 @@ class Seeds:
             "logStreamName": ["stream"],
             "logStreamNames": ["stream"],
             "filterPattern": ["ERROR -x", '{ $.a[0].b = "x*" && ($.c > 1 || $.d NOT EXISTS) }'],
-            "resourceArn": [LOG_GROUP],
+            "KeyId": [self._key, self._key.rpartition("/")[2], "alias/fuzz", "alias/aws/s3"],
+            "SourceKeyId": [self._key, "alias/fuzz"],
+            "DestinationKeyId": [self._key, "alias/aws/s3"],
+            "TargetKeyId": [self._key],
+            "AliasName": ["alias/fuzz"],
+            "CiphertextBlob": [self._ciphertext],
+            "GrantId": [self._grant["GrantId"]],
+            "GrantToken": [self._grant["GrantToken"]],
+            "GranteePrincipal": ["111122223333", "arn:aws:iam::111122223333:user/fuzz-user"],
+            "RetiringPrincipal": ["arn:aws:iam::111122223333:root"],
+            "repositoryName": ["fuzz-repository"],
+            "registryId": ["111122223333"],
+            "imageTag": ["latest"],
+            "imageDigest": [INDEX_DIGEST],
+            "imageManifest": [INDEX],
+            "layerDigest": [INDEX_DIGEST],
+            "uploadId": [self._layer_upload],
+            "partFirstByte": [0],
+            "partLastByte": [0],
+            "policyText": [REPOSITORY_POLICY, "{}"],
+            "resourceArn": [REPOSITORY, LOG_GROUP],
             "retentionInDays": [1, 3653],
         }
 
@@ -150,6 +184,25 @@ class Seeds:
 
     def _sow_sts(self) -> None:
         self._sow_iam()
+
+    def _sow_kms(self) -> None:
+        described = self._make("kms", "DescribeKey", KeyId=self._key)
+        if b'"Enabled":true' not in described.replace(b" ", b""):
+            self._key = json.loads(self._make("kms", "CreateKey"))["KeyMetadata"]["Arn"]
+        self._make("kms", "CreateAlias", AliasName="alias/fuzz", TargetKeyId=self._key)
+        self._make("kms", "UpdateAlias", AliasName="alias/fuzz", TargetKeyId=self._key)
+        self._ciphertext = base64.b64decode(
+            json.loads(self._make("kms", "Encrypt", KeyId=self._key, Plaintext=b"x")).get("CiphertextBlob", "")
+        )
+        made = self._make("kms", "CreateGrant", KeyId=self._key, GranteePrincipal="111122223333", Operations=["Decrypt"])
+        self._grant = {**self._grant, **json.loads(made)}
+
+    def _sow_ecr(self) -> None:
+        self._make("ecr", "CreateRepository", repositoryName="fuzz-repository")
+        self._make("ecr", "DeleteRepositoryPolicy", repositoryName="fuzz-repository")
+        self._make("ecr", "PutImage", repositoryName="fuzz-repository", imageManifest=INDEX, imageTag="latest")
+        begun = json.loads(self._make("ecr", "InitiateLayerUpload", repositoryName="fuzz-repository"))
+        self._layer_upload = begun.get("uploadId", self._layer_upload)
 
     def _sow_sqs(self) -> None:
         self._make("sqs", "CreateQueue", QueueName="fuzz-queue")

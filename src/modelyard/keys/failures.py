@@ -4,7 +4,7 @@ from modelyard.aws.errors import AwsError
 from modelyard.keys.key import Key, KeyName, KeyState
 
 
-def failure(code: str, text: str = "") -> AwsError:
+def failure(code: str, text: str) -> AwsError:
     """An error by its code: `NotFoundException`, `InvalidGrantTokenException` …"""
     return AwsError(text, code=code, status=412 if code == "DryRunOperationException" else 400)
 

@@ -69,6 +69,9 @@ def test_trying(kms: Kms, key: str) -> None:
     """With DryRun nothing is done; an algorithm that the key does not have is refused."""
     with refused("DryRunOperationException"):
         kms("Encrypt", KeyId=key, Plaintext=b"x", DryRun=True)
+    for operation, request in (("Decrypt", {}), ("ReEncrypt", {"DestinationKeyId": key})):
+        with refused("ValidationException", match="CiphertextBlob"):
+            kms(operation, **request)
     with refused("InvalidKeyUsageException"):
         kms("Encrypt", KeyId=key, Plaintext=b"x", EncryptionAlgorithm="RSAES_OAEP_SHA_256")
     with refused("InvalidGrantTokenException"):

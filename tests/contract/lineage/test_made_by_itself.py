@@ -222,6 +222,19 @@ def test_lineage_shows_the_versions_that_one_may_see(sagemaker: Call, modelyard:
 
 
 @pytest.mark.ours
+def test_packages_without_a_group_have_lineage(sagemaker: Call, modelyard: Call) -> None:
+    """An unversioned package has its artifact and what it was made from, and no group."""
+    request = {member: REQUEST[member] for member in ("InferenceSpecification", "MetadataProperties")}
+    arn = sagemaker("CreateModelPackage", ModelPackageName="alone", **request)["ModelPackageArn"]
+    found = modelyard("GetVersionLineage", ModelPackageArn=arn)
+    assert [item["SourceUri"] for item in found["Images"]] == ["fraud:1"]
+    assert "Groups" not in found
+    (creation,) = found["Creation"]
+    assert creation["Name"].startswith("alone-Created-")
+    sagemaker("DeleteModelPackage", ModelPackageName=arn)
+
+
+@pytest.mark.ours
 def test_deleted_versions_stay_in_lineage(sagemaker: Call, modelyard: Call, register: Make) -> None:
     """What a deleted version was made from is still known, and that it is gone."""
     first = register()

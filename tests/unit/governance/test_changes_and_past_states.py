@@ -82,7 +82,7 @@ def test_a_reader_who_comes_too_late_is_told(yard_in_process: Yard) -> None:
     """A position before what is kept is an error of its own; without a position one begins at the oldest that is kept."""
     group(yard_in_process, "Fraud", 3)
     yard_in_process.house.storage.write(_catch_up)
-    yard_in_process.house.storage.write(lambda tx: outbox.trim(tx, START + 1, 2, 2))
+    assert yard_in_process.house.storage.write(lambda tx: outbox.trim(tx, START + 1, 2, 2)) == 2
     with pytest.raises(AwsError) as told:
         yard_in_process.call("modelyard", "ListChanges", StartAfter=0)
     assert told.value.code == "ChangesTrimmedException"

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 
 from modelyard.access.permission import Permission
+from modelyard.aws.errors import AwsError
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Permissions, Request, operations_of
 from modelyard.keys import ciphertext
@@ -19,6 +20,14 @@ operation = operations_of("kms")
 
 SPEC_BYTES = {"AES_256": 32, "AES_128": 16}
 _ALGORITHM_MEMBERS = ("EncryptionAlgorithm", "SourceEncryptionAlgorithm", "DestinationEncryptionAlgorithm")
+
+
+def _invalid_ciphertext() -> AwsError:
+    """AWS gives no reason here; neither does this tell apart what is wrong."""
+    return failure(
+        "InvalidCiphertextException",
+        "The ciphertext cannot be decrypted: it was not made here, or was changed, or belongs to another encryption context.",
+    )
 
 
 def _using(action: str) -> Permissions:
@@ -51,7 +60,7 @@ def _decrypt(context: Context, key: Key, blob: bytes, encryption: EncryptionCont
         opened = ciphertext.parse(blob)
         return ciphertext.decrypt(material_of(context.dispatcher.authenticator.key_ring, key), opened, encryption)
     except InvalidCiphertext:
-        raise failure("InvalidCiphertextException") from None
+        raise _invalid_ciphertext() from None
 
 
 @operation("Encrypt", mode=Mode.READ, permissions=_using("Encrypt"))
@@ -62,26 +71,28 @@ def encrypt(context: Context, request: Request) -> Request:
     return {"CiphertextBlob": blob, "KeyId": key.arn, "EncryptionAlgorithm": ALGORITHM}
 
 
-def _source(context: Context, blob: bytes) -> Found:
+def _source(context: Context, request: Request) -> Found:
     """The key that a ciphertext says it was encrypted under. Raises InvalidCiphertextException."""
+    if "CiphertextBlob" not in request:  # only a dry run with modifiers does without
+        raise failure("ValidationException", "CiphertextBlob has to be given.")
     try:
-        name = key_name(ciphertext.parse(blob).key_arn, "", "")
+        name = key_name(ciphertext.parse(request["CiphertextBlob"]).key_arn, "", "")
     except (InvalidCiphertext, NotAKey, NotAnArn):
-        raise failure("InvalidCiphertextException") from None
+        raise _invalid_ciphertext() from None
     if name.region != context.region or name.alias:
-        raise failure("InvalidCiphertextException")
+        raise _invalid_ciphertext()
     return find(context, name.arn)
 
 
 def _decrypting(context: Context, request: Request) -> Iterable[Permission]:
-    found = _source(context, request["CiphertextBlob"])
+    found = _source(context, request)
     yield using("Decrypt", context, found, request.get("EncryptionContext", {}), request)
 
 
 @operation("Decrypt", mode=Mode.READ, permissions=_decrypting)
 def decrypt(context: Context, request: Request) -> Request:
     """What was encrypted, for who may use the key and knows the encryption context."""
-    key = _expected(context, _source(context, request["CiphertextBlob"]).existing(), request.get("KeyId"))
+    key = _expected(context, _source(context, request).existing(), request.get("KeyId"))
     plaintext = _decrypt(context, _usable(key, request), request["CiphertextBlob"], request.get("EncryptionContext", {}))
     if request.get("DryRun"):
         raise dry_run()
@@ -122,7 +133,7 @@ def generate_data_key_without_plaintext(context: Context, request: Request) -> R
 
 
 def _re_encrypting(context: Context, request: Request) -> Iterable[Permission]:
-    source = _source(context, request["CiphertextBlob"])
+    source = _source(context, request)
     target = find(context, request["DestinationKeyId"], aliases=True)
     same: Values = {"kms:ReEncryptOnSameKey": "true" if source.arn == target.arn else "false"}
     for action, found, member in (
@@ -135,7 +146,7 @@ def _re_encrypting(context: Context, request: Request) -> Iterable[Permission]:
 @operation("ReEncrypt", mode=Mode.READ, permissions=_re_encrypting)
 def re_encrypt(context: Context, request: Request) -> Request:
     """The same under another key or another encryption context; the plaintext does not leave the server."""
-    source = _expected(context, _source(context, request["CiphertextBlob"]).existing(), request.get("SourceKeyId"))
+    source = _expected(context, _source(context, request).existing(), request.get("SourceKeyId"))
     target = find(context, request["DestinationKeyId"], aliases=True).existing()
     for key in (source, target):
         _usable(key, request)
