@@ -9,7 +9,8 @@ import orjson
 
 from modelyard.access import store, store_policies
 from modelyard.access.credentials import boundary_of, policies_of, root_principal, user_principal
-from modelyard.access.evaluation import EXPLICIT_DENIES, TRUST_ACTIONS, Decision, Reason, decide
+from modelyard.access.evaluation import EXPLICIT_DENIES, TRUST_ACTIONS, Decision, decide
+from modelyard.access.explanations import lacking
 from modelyard.access.identities import Identity, IdentityKind, root_arn
 from modelyard.access.managed import find_document
 from modelyard.access.permission import Permission, RequestFacts, Resource
@@ -55,7 +56,8 @@ def explain_access(context: Context, request: Request) -> Request:
     found = _resource(context, action, request["ResourceArn"])
     resource = found or Resource(request["ResourceArn"], _owner(context, request["ResourceArn"]))
     resource = replace(resource, tags={**resource.tags, **_tags(given, "aws:resourcetag/")})
-    decision = decide(principal, Permission(action, resource, given), _facts(context, given))
+    permission = Permission(action, resource, given)
+    decision = decide(principal, permission, _facts(context, given))
     answer: Request = {
         "Allowed": decision.allowed,
         "Decision": _word(decision),
@@ -68,7 +70,7 @@ def explain_access(context: Context, request: Request) -> Request:
     if resource.account == context.account:
         # Whether another account has something is that account's to tell.
         answer["ResourceFound"] = found is not None
-    missing = _missing(decision, subject.principal, resource, action)
+    missing = _missing(decision, subject.principal, permission)
     return answer if missing is None else {**answer, "Missing": missing}
 
 
@@ -199,23 +201,14 @@ def _text(policy: Policy, index: int) -> str:
     return orjson.dumps(statements[index] if isinstance(statements, list) else statements).decode()
 
 
-_LACKING = {
-    Reason.NO_IDENTITY_ALLOW: ("identity", "No policy of {whom}"),
-    Reason.NO_RESOURCE_ALLOW: ("resource", "The policy of {whom}"),
-    Reason.NO_TRUST_ALLOW: ("trust", "The trust policy of {whom}"),
-    Reason.NO_BOUNDARY_ALLOW: ("boundary", "The permissions boundary of {whom}"),
-    Reason.NO_SESSION_ALLOW: ("session", "The session policies of {whom}"),
-}
-
-
-def _missing(decision: Decision, principal: Principal, resource: Resource, action: str) -> Request | None:
+def _missing(decision: Decision, principal: Principal, permission: Permission) -> Request | None:
     """Which policy would have to allow it, where none does."""
-    if decision.reason not in _LACKING:
+    found = lacking(principal, permission, decision)
+    if found is None:
         return None
-    kind, words = _LACKING[decision.reason]
-    on_resource = kind in ("resource", "trust")
-    account = resource.account if on_resource else principal.account
-    attached_to = resource.arn if on_resource else principal.role_arn or principal.arn
-    verb = "allows" if kind == "identity" else "does not allow" if kind != "session" else "do not allow"
-    sentence = f"{words.format(whom=attached_to)} in account {account} {verb} {action} on {resource.arn}."
-    return {"Account": account, "PolicyType": kind, "AttachedTo": attached_to, "Message": sentence}
+    return {
+        "Account": found.account,
+        "PolicyType": found.kind,
+        "AttachedTo": found.attached_to,
+        "Message": found.sentence,
+    }
