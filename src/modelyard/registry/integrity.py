@@ -45,7 +45,7 @@ class Place:
 def places(document: Mapping[str, Any]) -> Iterator[Place]:
     """Every place in a registration, or in what Describe answers."""
     for path, container in containers(document):
-        yield from _of_container(path, container)
+        yield from places_of(path, container)
 
 
 def containers(document: Mapping[str, Any]) -> Iterator[tuple[str, Document]]:
@@ -59,7 +59,8 @@ def containers(document: Mapping[str, Any]) -> Iterator[tuple[str, Document]]:
         yield f"SourceAlgorithmSpecification.SourceAlgorithms[{number}]", algorithm
 
 
-def _of_container(path: str, container: Document) -> Iterator[Place]:
+def places_of(path: str, container: Document) -> Iterator[Place]:
+    """Every place in a container."""
     if container.get("Image"):
         yield Place(path, "Image", Kind.IMAGE, container["Image"], container.get("ImageDigest"))
     if container.get("ModelDataUrl"):
@@ -147,7 +148,7 @@ def report(document: Mapping[str, Any], records: list[Document]) -> list[Documen
     answer = []
     for path, container in containers(document):
         artifacts = []
-        for place in _of_container(path, container):
+        for place in places_of(path, container):
             record = known.get(place.location)
             artifacts.append(record if record is not None and record["Uri"] == place.uri else unverified(place))
         status = VERIFIED if all(artifact["Status"] == VERIFIED for artifact in artifacts) else UNVERIFIED

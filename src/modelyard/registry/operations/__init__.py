@@ -2,6 +2,7 @@
 
 from modelyard.registry.operations import (
     approval_rules,
+    deployment,
     groups,
     integrity_reports,
     metadata_contracts,
@@ -16,6 +17,7 @@ from modelyard.registry.operations import (
 
 __all__ = [
     "approval_rules",
+    "deployment",
     "groups",
     "integrity_reports",
     "metadata_contracts",
