@@ -25,7 +25,8 @@ def model_changed(
 ) -> None:
     """A model was made or deleted, by somebody of this ARN."""
     packages = sorted({container.package_arn for container in containers if container.package_arn is not None})
-    detail = {**_shown(document), "Change": change, "ModelPackageArns": packages}
+    told = {"Change": change, "ChangedBy": by}
+    detail = {**_shown(document), **told, "ModelPackageArns": packages}
     outbox.publish(
         tx,
         source="aws.sagemaker",
@@ -38,7 +39,7 @@ def model_changed(
         now=now,
     )
     for package in packages:
-        _tell_owner(tx, package, at, {"ModelCreationTime": detail["CreationTime"], "Change": change, "ChangedBy": by}, now)
+        _tell_owner(tx, package, at, {**told, "ModelCreationTime": detail["CreationTime"]}, now)
 
 
 def _tell_owner(tx: Transaction, package: str, at: Name, told: Mapping[str, Any], now: float) -> None:

@@ -260,3 +260,22 @@ def test_a_failed_creation_keeps_nothing(hosting: Hosting) -> None:
     hosting.call("s3", "DeleteObject", Bucket=hosting.bucket, Key="model.tar.gz")
     hosting.sagemaker("DeleteModelPackage", ModelPackageName=package)
     assert hosting.clear_up() == 1
+
+
+@pytest.mark.seen
+def test_a_model_is_registered_by_its_arn(hosting: Hosting) -> None:
+    """SourceUri of a model fills the specification with what it runs, containers of packages included."""
+    package = hosting.register({"ModelDataUrl": hosting.uri, "Environment": {"A": "1"}})
+    container = {"Image": "plain", "Mode": "MultiModel", "ModelDataUrl": "s3://elsewhere/models/"}
+    arn = hosting.create("m", Containers=[{"ModelPackageName": package, "Environment": {"B": "2"}}, container])
+    made = hosting.sagemaker("CreateModelPackage", ModelPackageGroupName=hosting.group, SourceUri=arn)["ModelPackageArn"]
+    described = hosting.sagemaker("DescribeModelPackage", ModelPackageName=made)
+    first, second = described["InferenceSpecification"]["Containers"]
+    assert (first["Image"], first["ModelDataUrl"], first["Environment"]) == ("image", hosting.uri, {"A": "1", "B": "2"})
+    assert second == {"Image": "plain", "ModelDataUrl": "s3://elsewhere/models/"}
+    assert described["SourceUri"] == arn
+    with refused(INVALID, "Could not find model"):
+        hosting.sagemaker("CreateModelPackage", ModelPackageGroupName=hosting.group, SourceUri=f"{ARN}:model/none")
+    other = arn.replace(ACCOUNT, OTHER_ACCOUNT)
+    made = hosting.sagemaker("CreateModelPackage", ModelPackageGroupName=hosting.group, SourceUri=other)["ModelPackageArn"]
+    assert "InferenceSpecification" not in hosting.sagemaker("DescribeModelPackage", ModelPackageName=made)

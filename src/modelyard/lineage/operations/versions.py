@@ -17,7 +17,7 @@ from modelyard.lineage.package_inputs import JOBS, OTHER_JOB, PACKAGE
 from modelyard.lineage.reading import caught_up
 from modelyard.lineage.store import Kept
 from modelyard.lineage.store_graph import Edge
-from modelyard.lineage.told import APPROVAL, CREATION, GROUP, LIFE_CYCLE, MODEL
+from modelyard.lineage.told import APPROVAL, CREATION, GROUP, HOSTED_MODEL, LIFE_CYCLE, MODEL
 from modelyard.lineage.walk import Walk
 
 operation = operations_of("modelyard")
@@ -36,6 +36,7 @@ ROLES = {
     LIFE_CYCLE: "LifeCycle",
     CREATION: "Creation",
     GROUP: "Groups",
+    HOSTED_MODEL: "Models",
     "ModelDeployment": "Deployments",
     "Endpoint": "Deployments",
     **dict.fromkeys((*JOBS.values(), OTHER_JOB), "Jobs"),
