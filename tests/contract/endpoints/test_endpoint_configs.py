@@ -98,7 +98,7 @@ def test_the_models_of_variants_must_be_there(hosting: Hosting, model: str) -> N
             [
                 {
                     "VariantName": "a",
-                    "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1, "ProvisionedConcurrency": 2},
+                    "ServerlessConfig": {**SERVERLESS["ServerlessConfig"], "ProvisionedConcurrency": 6},
                 }
             ],
             {},

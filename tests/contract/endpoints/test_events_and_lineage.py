@@ -79,7 +79,7 @@ def test_a_version_is_followed_to_its_models(hosting: Hosting) -> None:
 
 @pytest.mark.ours
 def test_a_model_is_followed_to_what_it_is_made_of(hosting: Hosting) -> None:
-    """In its own account a model comes of the version, of images, of model data; and what is registered of it comes of the model."""
+    """In its own account a model comes of the version, of images, of model data; what is registered of it comes of the model."""
     package = shared_version(hosting)
     plain = {"Image": hosting.named("plain"), "ModelDataUrl": f"s3://elsewhere/{hosting.number}"}
     arn = hosting.create("m", STRANGER, Containers=[{"ModelPackageName": package}, plain])
