@@ -60,6 +60,7 @@ class Seeds:
         """Values by the names of members."""
         version = self.version or f"{ARN}model-package/fuzz-group/1"
         arns = [f"{ARN}model-package-group/fuzz-group", version, f"{ARN}model-card/fuzz-card"]
+        hosted = [f"{ARN}model/fuzz-model", f"{ARN}endpoint-config/fuzz-config"]
         documents = [ANYTHING, TRUST]
         entities = [self._artifact, f"{ARN}action/fuzz-action", f"{ARN}context/fuzz-context"]
         return {
@@ -67,6 +68,9 @@ class Seeds:
             "ModelPackageName": [version, f"{ARN}model-package/fuzz-alone", "fuzz-alone"],
             "ModelPackageArn": [version],
             "ModelPackageArnList": [version],
+            "ModelName": ["fuzz-model"],
+            "EndpointConfigName": ["fuzz-config"],
+            "ExecutionRoleArn": ["arn:aws:iam::111122223333:role/ModelyardExecutionRole"],
             "ModelCardName": ["fuzz-card", f"{ARN}model-card/fuzz-card"],
             "Content": [CARD],
             "ModelCardContent": [CARD],
@@ -77,8 +81,8 @@ class Seeds:
             "DestinationArn": entities,
             "StartArns": entities,
             "LineageGroupName": ["sagemaker-default-lineage-group"],
-            "ResourceArn": [*arns, *entities],
-            "SourceUri": [version, f"{ARN}model-package/fuzz-alone"],
+            "ResourceArn": [*arns, *entities, *hosted],
+            "SourceUri": [version, f"{ARN}model-package/fuzz-alone", hosted[0]],
             "ResourcePolicy": [ANYTHING.replace('"Action"', '"Principal": "*", "Action"').replace('"*"}]', f'"{arns[0]}"}}]')],
             "Resource": ["ModelPackage", "ModelPackageGroup", "ModelCard"],
             "Name": ["ModelPackageGroupName", "ModelApprovalStatus", "ModelPackageVersion", "CreationTime", "Tags.team"],
@@ -155,7 +159,16 @@ class Seeds:
             self.version = json.loads(made)["ModelPackageArn"]
         self._make("sagemaker", "CreateModelPackage", ModelPackageName="fuzz-alone", InferenceSpecification=SPECIFICATION)
         self._make("sagemaker", "CreateModelCard", ModelCardName="fuzz-card", Content=CARD, ModelCardStatus="Draft")
+        self._sow_hosting()
         self._sow_lineage()
+
+    def _sow_modelyard(self) -> None:
+        self._sow_sagemaker()
+
+    def _sow_hosting(self) -> None:
+        self._make("sagemaker", "CreateModel", ModelName="fuzz-model", PrimaryContainer={"ModelPackageName": "fuzz-alone"})
+        variant = {"VariantName": "v", "ModelName": "fuzz-model", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+        self._make("sagemaker", "CreateEndpointConfig", EndpointConfigName="fuzz-config", ProductionVariants=[variant])
 
     def _sow_lineage(self) -> None:
         source = {"SourceUri": "s3://fuzz-bucket/model.tar.gz"}
