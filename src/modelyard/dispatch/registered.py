@@ -22,8 +22,6 @@ class RegisteredArtifact:
     kind: str
     """`Object`, `Prefix` or `Image`."""
     uri: str
-    digest: str | None = None
-    """Of an image that was found in a repository here."""
     objects: Sequence[Document] = ()
     """What was found, each kept by its Pin: also Bucket, Key, Size, ETag, and VersionId and Sha256 where they are known."""
     reason: str = ""
@@ -32,7 +30,7 @@ class RegisteredArtifact:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredContainer:
-    """A container as it was registered."""
+    """A container as it was registered, with the digest of its image where that is known."""
 
     container: Document
     artifacts: Sequence[RegisteredArtifact]

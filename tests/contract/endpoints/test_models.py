@@ -123,6 +123,8 @@ def test_tags(hosting: Hosting) -> None:
     hosting.sagemaker("DeleteModel", ModelName=hosting.named("tagged"))
     with refused(INVALID, "does not exist"):
         hosting.sagemaker("ListTags", ResourceArn=arn)
+    hosting.create("tagged", PrimaryContainer=IMAGE)
+    assert hosting.sagemaker("ListTags", ResourceArn=arn)["Tags"] == []
 
 
 @pytest.mark.documented

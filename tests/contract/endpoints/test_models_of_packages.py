@@ -85,6 +85,9 @@ def test_a_model_runs_the_registered_bytes(hosting: Hosting) -> None:
     """Overwritten, deleted, the bucket and the version deleted: the model holds the bytes that were registered, until it goes."""
     package = hosting.register()
     hosting.put("model.tar.gz", b"tampered with")
+    blind = hosting.role("blind", document({"Effect": "Allow", "Action": "ecr:*", "Resource": "*"}))
+    with refused(INVALID, f"No policy of {blind} in account {ACCOUNT} allows s3:GetObject on arn:aws:s3:::{hosting.bucket}/"):
+        hosting.create("m", PrimaryContainer={"ModelPackageName": package}, ExecutionRoleArn=blind)
     hosting.of_package("m", package)
     assert held_bytes(hosting, "m") == hosting.weights
     [container] = hosting.integrity("m")["Containers"]

@@ -120,7 +120,7 @@ class Sourcing:
         """Hold on to what a package was registered with, for the model, if whoever runs it may have it."""
         location = f"{place}.{artifact.member}"
         if artifact.kind == IMAGE:
-            return self._image(location, artifact.uri, artifact.digest or definition.get("ImageDigest"), artifact.reason)
+            return self._image(location, artifact.uri, definition.get("ImageDigest"), artifact.reason)
         if artifact.reason:
             expected = definition.get("ModelDataETag") if artifact.member == "ModelDataUrl" else None
             return self._found(place, Address(artifact.member, artifact.kind, artifact.uri, expected), artifact.reason)

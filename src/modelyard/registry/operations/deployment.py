@@ -52,7 +52,6 @@ def _artifact(place: integrity.Place, known: Mapping[str, Document]) -> Register
         member=place.member,
         kind=place.kind.value,
         uri=place.uri,
-        digest=record.get("ImageDigest"),
         objects=tuple(record.get("Objects", ())),
         reason="" if record["Status"] == VERIFIED else record["Reason"],
     )
