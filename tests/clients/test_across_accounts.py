@@ -361,6 +361,12 @@ def test_a_model_of_it_takes_all_three_policies(town: Town) -> None:
         allowed = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]}
         iam.put_role_policy(RoleName=poor, PolicyName=action.replace(":", "-"), PolicyDocument=json.dumps(allowed))
     assert create(ExecutionRoleArn=arn) == ""
+    kept = {"ModelName": f"kept-{uuid4().hex[:8]}", "PrimaryContainer": {"ModelPackageName": version}}
+    sagemaker.create_model(**kept)
+    sagemaker.delete_model_package(ModelPackageName=version)
+    assert sagemaker.describe_model(ModelName=kept["ModelName"])["PrimaryContainer"] == {"ModelPackageName": version}
+    assert "does not exist" in create()
+    town.yard.modelyard("verify")
 
 
 def test_the_sdk_makes_a_model_of_it(database: str, town: Town) -> None:
