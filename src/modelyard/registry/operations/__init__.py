@@ -11,6 +11,7 @@ from modelyard.registry.operations import (
     packages,
     policies,
     search,
+    signatures,
     tags,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "packages",
     "policies",
     "search",
+    "signatures",
     "tags",
 ]
