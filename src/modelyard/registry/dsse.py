@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key, load_pem_public_key
 
 IN_TOTO = "application/vnd.in-toto+json"
 _HASHES: dict[str, hashes.HashAlgorithm] = {
@@ -68,6 +68,29 @@ def public_key(pem: str) -> EllipticCurvePublicKey:
         raise NotAKey("The public key is no EC key: the model-signing format has P-256, P-384 and P-521.")
     hash_of(key)
     return key
+
+
+def private_key(pem: bytes, password: bytes | None) -> PrivateKey:
+    """A private key from PEM: an EC key of a curve that is used here, or an Ed25519 key. Raises NotAKey."""
+    try:
+        key = load_pem_private_key(pem, password)
+    except TypeError:
+        raise NotAKey("The private key needs a password, or has none and one was given.") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise NotAKey("This is no private key in PEM, or its password is another.") from None
+    if isinstance(key, EllipticCurvePrivateKey):
+        hash_of(key.public_key())
+    elif not isinstance(key, Ed25519PrivateKey):
+        raise NotAKey("The private key is neither an EC key (P-256, P-384, P-521) nor an Ed25519 key.")
+    return key
+
+
+def pem_of_public_part(pem: bytes, password: bytes | None) -> str:
+    """The public key of an EC private key, as PEM. Raises NotAKey."""
+    key = private_key(pem, password)
+    if not isinstance(key, EllipticCurvePrivateKey):
+        raise NotAKey("The model-signing format has EC keys only: P-256, P-384 and P-521.")
+    return pem_of(key.public_key())
 
 
 def pem_of(key: EllipticCurvePublicKey) -> str:

@@ -11,6 +11,8 @@ Document = Mapping[str, Any]
 
 UNSIGNED = (".git", ".gitattributes", ".github", ".gitignore")
 """What `model_signing sign` leaves out of a signature unless it is told otherwise."""
+WHOLE = "."
+"""What a signature calls the model when that is a single file and no folder."""
 _LONGEST_SEGMENT = 255
 """Bytes of a name that file systems take."""
 
@@ -128,12 +130,16 @@ def covers(signed: Iterable[tuple[str, str]], files: Sequence[RegisteredFile]) -
         by_digest.setdefault(file.sha256, []).append(file)
     covered: set[RegisteredFile] = set()
     for name, digest in signed:
-        meant = [file for file in by_digest.get(digest, ()) if file.is_called(name)]
+        meant = [file for file in by_digest.get(digest, ()) if _is_called(file, name, files)]
         if not meant:
-            other = next((file for file in files if file.is_called(name)), None)
+            other = next((file for file in files if _is_called(file, name, files)), None)
             if other is None:
                 return f"{name} was signed, and no registered file is called so."
             return f"{name} was signed with the SHA-256 {digest}, and {other.uri} was registered with {other.sha256}."
         covered.update(meant)
     missing = next((file for file in files if file not in covered and file.name.split("/")[0] not in UNSIGNED), None)
     return None if missing is None else f"{missing.uri} is registered, and was not signed."
+
+
+def _is_called(file: RegisteredFile, name: str, files: Sequence[RegisteredFile]) -> bool:
+    return file.is_called(name) or (name == WHOLE and len(files) == 1)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from modelyard.registry import dsse
 from modelyard.registry.dsse import NotAKey
-from modelyard.registry.registered_files import is_safe
+from modelyard.registry.registered_files import WHOLE, is_safe
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://model_signing/signature/v1.0"
@@ -96,6 +96,7 @@ def _files(statement: Any) -> tuple[tuple[str, str], ...]:
     (subject,) = statement["subject"]
     if subject["digest"]["sha256"] != sha256(b"".join(bytes.fromhex(digest) for _, digest in files)).hexdigest():
         raise NotASignature("The statement is not consistent: the digest of its subject is not that of its files.")
-    if len({name for name, _ in files}) != len(files) or not all(is_safe(name) for name, _ in files):
+    names = [name for name, _ in files]
+    if len(set(names)) != len(names) or not (names == [WHOLE] or all(is_safe(name) for name in names)):
         raise NotASignature("A name of a signed file is there twice, or leads out of its folder.")
     return files

@@ -2,6 +2,7 @@
 
 from modelyard.registry.operations import (
     approval_rules,
+    attestations,
     groups,
     integrity_reports,
     metadata_contracts,
@@ -17,6 +18,7 @@ from modelyard.registry.operations import (
 
 __all__ = [
     "approval_rules",
+    "attestations",
     "groups",
     "integrity_reports",
     "metadata_contracts",
