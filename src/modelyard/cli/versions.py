@@ -17,6 +17,7 @@ from modelyard.cli.output import Format, print_facts, print_rows, progress_bar, 
 from modelyard.cli.registered_copies import Copied, copy, files_of
 from modelyard.cli.signing import SigningKey
 from modelyard.registry import dsse
+from modelyard.registry.described_version import moment
 from modelyard.registry.registered_files import RegisteredFile
 
 app = typer.Typer(name="versions", help="Sign, verify, export and attest registered versions.", no_args_is_help=True)
@@ -28,13 +29,7 @@ Chain = Annotated[
     list[Path] | None, typer.Option("--certificate-chain", metavar="FILE", help="Certificates, PEM; may be given several times.")
 ]
 SignatureId = Annotated[str | None, typer.Option("--signature", metavar="ID", help="One of `modelyard versions signatures`.")]
-COLUMNS = {
-    "SignatureId": "signature",
-    "CreationTime": "put",
-    "CreatedBy": "by",
-    "KeyFingerprint": "key",
-    "Current": "current",
-}
+COLUMNS = {"SignatureId": "signature", "Put": "put", "CreatedBy": "by", "KeyFingerprint": "key", "Current": "current"}
 
 
 @app.command("sign")
@@ -119,7 +114,8 @@ def signatures(
     with as_root(settings_of(data), account, region) as call:
         arn = version_arn(version, call.region, call.account)
         found = call("modelyard", "ListVersionSignatures", ModelPackageArn=arn)["Signatures"]
-    print_rows(found, COLUMNS, output)
+    rows = [{"Put": moment(one["CreationTime"]), **one} for one in found]
+    print_rows(found if output is Format.JSON else rows, COLUMNS, output)
 
 
 @app.command("verify")
@@ -190,7 +186,7 @@ def export(
         files = files_of(call, arn, all_known=kept is not None)
         copied = copy(call, arn, files, to / _model_name(arn), bar, kept)
     if kept is None:
-        say(f"{arn} has no signature over what it deploys now: {copied.files} files were written, and none is signed.")
+        say(f"Files written: {copied.files}. {arn} has no signature over what it deploys now.")
         return
     (to / "model.sig").write_bytes(kept["Bundle"])
     (to / "public-key.pem").write_text(kept["PublicKey"], encoding="utf-8")
@@ -199,7 +195,7 @@ def export(
         if "Certificate" in kept
         else f"key --public_key {_quoted(to / 'public-key.pem')}"
     )
-    say(f"{copied.files} files were written. To verify them, with a key that you have from its owner in place of this one:")
+    say(f"Files written: {copied.files}. To verify them, with a key that you have from its owner in place of this one:")
     print(f"model_signing verify {how} --signature {_quoted(to / 'model.sig')} {_quoted(copied.model)}")
 
 

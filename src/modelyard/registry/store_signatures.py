@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from modelyard.registry.model_package import PackageName
 from modelyard.storage.interface import Row, Transaction
 
 
@@ -57,6 +58,17 @@ def bundle(tx: Transaction, package_id: int, signature: str) -> bytes:
     )
     assert row is not None
     return bytes(row[0])
+
+
+def after(tx: Transaction, number: int, most: int) -> list[tuple[int, PackageName, Signature, bytes]]:
+    """Signatures of all versions from a row on, for `verify`: row, version, signature, bundle."""
+    rows = tx.all(
+        "SELECT s.id, s.created, s.author, s.fingerprint, s.public_key, s.certificate, s.files, s.number, s.bundle,"
+        " p.account, p.region, p.folded, p.version FROM version_signature AS s"
+        " JOIN model_package AS p ON p.id = s.package_id WHERE s.number > :number ORDER BY s.number LIMIT :most",
+        {"number": number, "most": most},
+    )
+    return [(row[7], PackageName(*row[9:13]), _signature(row), bytes(row[8])) for row in rows]
 
 
 def _signature(row: Row) -> Signature:

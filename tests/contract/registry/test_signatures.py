@@ -175,7 +175,9 @@ def test_putting_a_signature_is_recorded(registry: Governed, signed: tuple[str, 
 def test_signing_is_a_permission(registry: Governed, signed: tuple[str, Signer]) -> None:
     """Who may only read may not sign."""
     arn, signer = signed
-    reads = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["modelyard:Get*","modelyard:List*"],"Resource":"*"}]}'
+    reads = (
+        '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["modelyard:Get*","modelyard:List*"],"Resource":"*"}]}'
+    )
     with refused("AccessDeniedException", "modelyard:PutVersionSignature"):
         put(registry, arn, signer.bundle(), signer.pem, by=user("111122223333", "reads", reads))
 
