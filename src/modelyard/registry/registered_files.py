@@ -13,6 +13,7 @@ UNSIGNED = (".git", ".gitattributes", ".github", ".gitignore")
 """What `model_signing sign` leaves out of a signature unless it is told otherwise."""
 WHOLE = "."
 """What a signature calls the model when that is a single file and no folder."""
+_LONGEST_NAME = 1024
 _LONGEST_SEGMENT = 255
 """Bytes of a name that file systems take."""
 
@@ -98,12 +99,19 @@ def _plain(name: str) -> str:
 
 def is_safe(name: str) -> bool:
     """Whether a name is a relative path that stays below where it is put, on any system."""
-    return all(
+    return (
+        len(name) <= _LONGEST_NAME
+        and not any(character in name for character in '\\:*?"<>|')
+        and all(_is_safe_segment(segment) for segment in name.split("/"))
+    )
+
+
+def _is_safe_segment(segment: str) -> bool:
+    return (
         segment not in ("", ".", "..")
-        and len(segment.encode("utf-8", "surrogatepass")) <= _LONGEST_SEGMENT
         and segment.isprintable()
-        for segment in name.split("/")
-    ) and not any(character in name for character in '\\:*?"<>|')
+        and len(segment.encode("utf-8", "surrogatepass")) <= _LONGEST_SEGMENT
+    )
 
 
 def signable(records: Sequence[Document]) -> list[RegisteredFile]:

@@ -21,7 +21,7 @@ from modelyard.registry.registered_files import WHOLE, is_safe
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://model_signing/signature/v1.0"
-MEDIA_TYPES = frozenset({"application/vnd.dev.sigstore.bundle.v0.3+json", "application/vnd.dev.sigstore.bundle+json;version=0.3"})
+MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 
 class NotASignature(Exception):
@@ -51,14 +51,14 @@ def verify(bundle: bytes, public_key: str | None) -> Verified:
 
 
 def _verify(document: Any, public_key: str | None) -> Verified:
-    if document["mediaType"] not in MEDIA_TYPES:
-        raise NotASignature(f"The bundle is of the media type {document['mediaType']}, and not of {min(MEDIA_TYPES)}.")
+    if document["mediaType"] != MEDIA_TYPE:
+        raise NotASignature(f"The bundle is not of the media type {MEDIA_TYPE}.")
     key, subject = _key(document["verificationMaterial"], public_key)
     envelope = document["dsseEnvelope"]
     payload = base64.b64decode(envelope["payload"], validate=True)
     (signature,) = envelope["signatures"]
     if envelope["payloadType"] != dsse.IN_TOTO:
-        raise NotASignature(f"The envelope holds {envelope['payloadType']}, and not {dsse.IN_TOTO}.")
+        raise NotASignature(f"The envelope does not hold {dsse.IN_TOTO}.")
     if not dsse.is_signed(dsse.IN_TOTO, payload, base64.b64decode(signature["sig"], validate=True), key):
         raise NotASignature(f"The bundle was not signed with the key {dsse.fingerprint(key)}.")
     return Verified(key, subject, _files(orjson.loads(payload)))
@@ -69,7 +69,11 @@ def _key(material: Any, public_key: str | None) -> tuple[EllipticCurvePublicKey,
     if "publicKey" in material:
         if public_key is None:
             raise NotASignature("The bundle names its key and does not carry it: give it as PublicKey.")
-        return dsse.public_key(public_key), None
+        given = dsse.public_key(public_key)
+        hint = material["publicKey"].get("hint")
+        if hint and hint != sha256(dsse.pem_of(given).encode()).hexdigest():
+            raise NotASignature(f"The bundle says that its key is another one than {dsse.fingerprint(given)}.")
+        return given, None
     if "x509CertificateChain" not in material:
         raise NotASignature(
             "The bundle carries neither a key nor a chain of certificates. Signatures by an identity of Sigstore are not taken: "
