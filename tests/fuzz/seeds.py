@@ -47,6 +47,7 @@ class Seeds:
         self._artifact = f"{ARN}artifact/{'0' * 32}"
         self._receipt = "none"
         self._key = "none"
+        self._alias = "alias/fuzz"
         self._ciphertext = b""
         self._grant = {"GrantId": "none", "GrantToken": "none"}
         self._layer_upload = "00000000-0000-0000-0000-000000000000"
@@ -111,11 +112,11 @@ class Seeds:
             "logStreamName": ["stream"],
             "logStreamNames": ["stream"],
             "filterPattern": ["ERROR -x", '{ $.a[0].b = "x*" && ($.c > 1 || $.d NOT EXISTS) }'],
-            "KeyId": [self._key, self._key.rpartition("/")[2], "alias/fuzz", "alias/aws/s3"],
-            "SourceKeyId": [self._key, "alias/fuzz"],
+            "KeyId": [self._key, self._key.rpartition("/")[2], self._alias, "alias/aws/s3"],
+            "SourceKeyId": [self._key, self._alias],
             "DestinationKeyId": [self._key, "alias/aws/s3"],
             "TargetKeyId": [self._key],
-            "AliasName": ["alias/fuzz"],
+            "AliasName": [self._alias],
             "CiphertextBlob": [self._ciphertext],
             "GrantId": [self._grant["GrantId"]],
             "GrantToken": [self._grant["GrantToken"]],
@@ -186,16 +187,20 @@ class Seeds:
         self._sow_iam()
 
     def _sow_kms(self) -> None:
-        described = self._make("kms", "DescribeKey", KeyId=self._key)
-        if b'"Enabled":true' not in described.replace(b" ", b""):
+        grant = {"KeyId": self._alias, "GranteePrincipal": "111122223333", "Operations": ["Decrypt"]}
+        if self._wire.call("kms", "CreateGrant", grant).status >= 300:
+            # A request disabled the key, let it expire, or gave it a policy that shuts everybody out.
             self._key = json.loads(self._make("kms", "CreateKey"))["KeyMetadata"]["Arn"]
-        self._make("kms", "CreateAlias", AliasName="alias/fuzz", TargetKeyId=self._key)
-        self._make("kms", "UpdateAlias", AliasName="alias/fuzz", TargetKeyId=self._key)
-        self._ciphertext = base64.b64decode(
-            json.loads(self._make("kms", "Encrypt", KeyId=self._key, Plaintext=b"x")).get("CiphertextBlob", "")
-        )
-        made = self._make("kms", "CreateGrant", KeyId=self._key, GranteePrincipal="111122223333", Operations=["Decrypt"])
-        self._grant = {**self._grant, **json.loads(made)}
+            self._alias = f"alias/fuzz-{self._key[-36:]}"
+            self._make("kms", "CreateAlias", AliasName=self._alias, TargetKeyId=self._key)
+        described = json.loads(self._make("kms", "DescribeKey", KeyId=self._alias))
+        self._key = described["KeyMetadata"]["Arn"]
+        sealed = self._wire.call("kms", "Encrypt", {"KeyId": self._alias, "Plaintext": b"x"})
+        if sealed.status < 300:
+            self._ciphertext = base64.b64decode(json.loads(sealed.body)["CiphertextBlob"])
+        made = self._wire.call("kms", "CreateGrant", {**grant, "KeyId": self._alias})
+        if made.status < 300:
+            self._grant = json.loads(made.body)
 
     def _sow_ecr(self) -> None:
         self._make("ecr", "CreateRepository", repositoryName="fuzz-repository")
