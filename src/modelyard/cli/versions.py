@@ -96,7 +96,7 @@ def _model_name(arn: str) -> str:
 
 
 def _password(file: Path | None) -> bytes | None:
-    return None if file is None else file.read_bytes().splitlines()[0]
+    return None if file is None else file.read_bytes().partition(b"\n")[0].rstrip(b"\r")
 
 
 def _public_part(key: Path, password: bytes | None) -> str:
