@@ -2,6 +2,7 @@
 
 from modelyard.registry.operations import (
     approval_rules,
+    attestations,
     deployment,
     groups,
     integrity_reports,
@@ -12,11 +13,13 @@ from modelyard.registry.operations import (
     packages,
     policies,
     search,
+    signatures,
     tags,
 )
 
 __all__ = [
     "approval_rules",
+    "attestations",
     "deployment",
     "groups",
     "integrity_reports",
@@ -27,5 +30,6 @@ __all__ = [
     "packages",
     "policies",
     "search",
+    "signatures",
     "tags",
 ]
