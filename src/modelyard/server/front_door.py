@@ -146,6 +146,7 @@ class FrontDoor:
         self._connection = connection
         self._handing_over: set[asyncio.Task[None]] = set()
         self._listening: list[socket.socket] = []
+        self._admitted: set[socket.socket] = set()
         self._tick = min(
             1.0, *(seconds / 4 for seconds in (settings.header_seconds, settings.body_seconds, settings.idle_seconds))
         )
@@ -158,12 +159,38 @@ class FrontDoor:
             self.loop.add_reader(listener.fileno(), self._accept, listener)
         self._look_at_the_clock()
 
+    def admit(self, listener: socket.socket) -> Callable[[], None]:
+        """Accept connections from one more socket, on any thread; what ends that (`dispatch.reception`)."""
+        listener.setblocking(False)
+
+        def begin() -> None:
+            self._admitted.add(listener)
+            self.loop.add_reader(listener.fileno(), self._accept, listener)
+
+        def end() -> None:
+            if listener in self._admitted:
+                self._admitted.discard(listener)
+                self.loop.remove_reader(listener.fileno())
+            listener.close()
+
+        def end_soon() -> None:
+            try:
+                self.loop.call_soon_threadsafe(end)
+            except RuntimeError:  # the loop is closed, and listens to nothing any more
+                listener.close()
+
+        self.loop.call_soon_threadsafe(begin)
+        return end_soon
+
     def close(self) -> None:
         """Accept nothing more; connections without a request are closed, the others after the answer they wait for."""
         for listener in self._listening:
             self.loop.remove_reader(listener.fileno())
             listener.close()
         self._listening = []
+        for listener in self._admitted:
+            self.loop.remove_reader(listener.fileno())
+        self._admitted.clear()
         for arrival in list(self.arrivals):
             arrival.close()
         for connection in list(self.state.connections):
@@ -226,7 +253,7 @@ class FrontDoor:
             Arrival(self, peer).look()
 
     def _accept_again(self, listener: socket.socket) -> None:
-        if listener in self._listening:
+        if listener in self._listening or listener in self._admitted:
             self.loop.add_reader(listener.fileno(), self._accept, listener)
 
     def _room(self) -> bool:

@@ -1,0 +1,105 @@
+"""The two processes inside a sandbox: the first of its pid namespace, and the workload, which that one starts and waits for."""
+
+import contextlib
+import os
+import resource
+import select
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+from modelyard.runtime.inside import files, kernel, system_calls
+
+LIMITS = {
+    "data": resource.RLIMIT_DATA,
+    "cpu_seconds": resource.RLIMIT_CPU,
+    "file_bytes": resource.RLIMIT_FSIZE,
+    "processes": resource.RLIMIT_NPROC,
+    "open_files": resource.RLIMIT_NOFILE,
+    "core_bytes": resource.RLIMIT_CORE,
+}
+STARTED, FAILED, ENDED = b"S", b"F", b"E"
+
+
+def first_process(wanted: dict[str, Any], life: int, tell: int) -> None:
+    """Be process 1: set the files up, start the workload, wait for what becomes of it, and tell. Never returns.
+
+    `life` is a pipe that ends when the process outside does. `tell` takes one of `S`, `F` and a reason, and at last `E` and how
+    it ended, as os.waitpid says it.
+    """
+    try:
+        kernel.die_with_parent()
+        if select.select([life], [], [], 0)[0]:
+            os._exit(1)
+        os.close(life)
+        kernel.unshare(kernel.NEW_NAMESPACE | kernel.NEW_IPC | kernel.NEW_UTS)
+        kernel.set_host_name("sandbox")
+        files.enter(wanted)
+        kernel.control(kernel.SET_DUMPABLE, 0)
+        child = os.fork()
+        if child == 0:
+            _workload(wanted, tell)
+        sys.stdout.flush()
+        for number in (0, 1, 2):
+            os.dup2(os.open("/dev/null", os.O_RDWR), number)
+        signal.signal(signal.SIGTERM, _pass_on)
+        os.write(tell, ENDED + str(_wait_for(child)).encode() + b"\n")
+    except OSError as error:
+        os.write(tell, FAILED + str(error).encode() + b"\n")
+    os._exit(0)
+
+
+def _pass_on(number: int, _frame: FrameType | None) -> None:
+    """Tell every process of the sandbox."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(-1, number)
+
+
+def _wait_for(child: int) -> int:
+    """How the workload ended; whatever else ends is cleared away."""
+    while True:
+        ended, status = os.waitpid(-1, 0)
+        if ended == child:
+            return status
+
+
+def _workload(wanted: dict[str, Any], tell: int) -> None:
+    """Become the workload. Never returns."""
+    try:
+        os.setsid()
+        os.set_inheritable(tell, False)
+        os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+        os.closerange(3, tell)
+        os.closerange(tell + 1, 1024)
+        for name, asked in wanted["limits"].items():
+            _, present = resource.getrlimit(LIMITS[name])
+            most = asked if present == resource.RLIM_INFINITY else min(asked, present)
+            resource.setrlimit(LIMITS[name], (most, most))
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write("1000")
+        os.umask(0o022)
+        _become_nobody(wanted["user"])
+        os.chdir(wanted["directory"])
+        for number in range(1, signal.NSIG):
+            with contextlib.suppress(OSError, ValueError):
+                signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        os.write(tell, STARTED + b"\n")
+        os.execve(wanted["command"][0], wanted["command"], wanted["environment"])
+    except OSError as error:
+        os.write(tell, FAILED + f"{wanted['command'][0]} cannot be started: {error}".encode() + b"\n")
+    os._exit(127)
+
+
+def _become_nobody(user: int) -> None:
+    """Be the sandbox's own user, with no capability, and make no system call that is refused."""
+    kernel.bound_capabilities()
+    if os.getuid() != user:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+    kernel.give_up_capabilities()
+    program = system_calls.program()
+    if program is not None:
+        kernel.filter_system_calls(program)
