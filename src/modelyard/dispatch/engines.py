@@ -36,6 +36,10 @@ class Engines:
                     found = self._running[kind] = make()
         return cast(E, found)
 
+    def has(self, kind: type) -> bool:
+        """Whether an engine of a kind runs."""
+        return kind in self._running
+
     def close(self) -> None:
         """End all of them, those that were made last first. Harmless when called twice."""
         with self._lock:

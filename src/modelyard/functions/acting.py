@@ -1,5 +1,7 @@
 """Acting for functions: as the role that a function runs under, with no request of anybody's behind it."""
 
+from contextlib import nullcontext
+
 from modelyard.access import store as identities
 from modelyard.access.permission import RequestFacts
 from modelyard.access.principal import Principal
@@ -43,11 +45,11 @@ def _principal(dispatcher: Dispatcher, tx: Transaction, version: Version, facts:
     return assumed
 
 
-def context_of(dispatcher: Dispatcher, version: Version) -> Context:
-    """A context in which calls are the function's own, outside any transaction. Raises RoleUnusable."""
+def context_of(dispatcher: Dispatcher, version: Version, tx: Transaction | None = None) -> Context:
+    """A context in which calls are the function's own, in a transaction or outside any. Raises RoleUnusable."""
     facts = _facts(dispatcher, version)
-    with dispatcher.storage.read() as tx:
-        principal = _principal(dispatcher, tx, version, facts)
+    with nullcontext(tx) if tx is not None else dispatcher.storage.read() as snapshot:
+        principal = _principal(dispatcher, snapshot, version, facts)
     return Context(
         principal=principal,
         facts=facts,
@@ -58,6 +60,7 @@ def context_of(dispatcher: Dispatcher, version: Version) -> Context:
         settings=dispatcher.settings,
         tokens=dispatcher.tokens,
         dispatcher=dispatcher,
+        transaction=tx,
     )
 
 

@@ -167,7 +167,7 @@ class Environment:
         headers = [
             ("content-type", "application/json"),
             ("Lambda-Runtime-Aws-Request-Id", invocation.request_id),
-            ("Lambda-Runtime-Deadline-Ms", str(round((time.time() + invocation.timeout) * 1000))),
+            ("Lambda-Runtime-Deadline-Ms", str(int((time.time() + invocation.timeout) * 1000))),
             ("Lambda-Runtime-Invoked-Function-Arn", invocation.invoked_arn),
         ]
         if invocation.client_context is not None:

@@ -7,11 +7,10 @@ from typing import Any
 import orjson
 
 from modelyard.dispatch.context import Context
+from modelyard.functions import wakening
 from modelyard.functions.function import Version
 from modelyard.storage.interface import Row, Transaction
 
-ACCEPTED = ("lambda", "events")
-"""The topic that is told when an asynchronous invocation was accepted."""
 _EVENT = "SELECT id, function_id, qualifier, request_id, payload, created, attempts, tries FROM lambda_event"
 
 
@@ -50,8 +49,7 @@ def accept(context: Context, version: Version, qualifier: str, payload: bytes) -
                 "now": context.now,
             },
         )
-        signals = context.dispatcher.signals
-        tx.after_commit(lambda: signals.tell(ACCEPTED))
+        tx.after_commit(wakening.tell)
 
     context.write(write)
 
@@ -73,9 +71,7 @@ def claim(tx: Transaction, now: float, until: float, owner: str, most: int) -> l
 
 def renew(tx: Transaction, until: float, owner: str) -> None:
     """Keep what a server is at from others for longer."""
-    where = {"until": until, "owner": owner}
-    tx.execute("UPDATE lambda_event SET due = :until WHERE owner = :owner", where)
-    tx.execute("UPDATE lambda_mapping SET due = :until WHERE owner = :owner", where)
+    tx.execute("UPDATE lambda_event SET due = :until WHERE owner = :owner", {"until": until, "owner": owner})
 
 
 def over(tx: Transaction, event: Event) -> None:

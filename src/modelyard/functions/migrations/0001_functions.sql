@@ -59,8 +59,7 @@ CREATE TABLE lambda_invoke_config (
     UNIQUE (function_id, qualifier)
 );
 
--- A queue whose messages a function is invoked with. `document` is its EventSourceMappingConfiguration as JSON. Until `due` it is
--- left alone: nothing was there, or a server, `owner`, is at it.
+-- A queue whose messages a function is invoked with. `document` is its EventSourceMappingConfiguration as JSON.
 CREATE TABLE lambda_mapping (
     id {identity},
     uuid {text} NOT NULL UNIQUE,
@@ -70,9 +69,7 @@ CREATE TABLE lambda_mapping (
     qualifier {text} NOT NULL,
     source {text} NOT NULL,
     enabled BIGINT NOT NULL,
-    due DOUBLE PRECISION NOT NULL,
-    owner {text} NOT NULL,
     document {text} NOT NULL,
     UNIQUE (function_id, qualifier, source)
 );
-CREATE INDEX lambda_mapping_by_due ON lambda_mapping (due) WHERE enabled = 1;
+CREATE INDEX lambda_mapping_by_account ON lambda_mapping (account, region, id);

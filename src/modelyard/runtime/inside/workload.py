@@ -36,6 +36,9 @@ def first_process(wanted: dict[str, Any], life: int, tell: int) -> None:
         kernel.unshare(kernel.NEW_NAMESPACE | kernel.NEW_IPC | kernel.NEW_UTS)
         kernel.set_host_name("sandbox")
         files.enter(wanted)
+        # When the machine is out of memory, this goes first. (Python finds no other encoding any more: they are files.)
+        with open("/proc/self/oom_score_adj", "w", encoding="utf-8") as file:
+            file.write("1000")
         kernel.control(kernel.SET_DUMPABLE, 0)
         child = os.fork()
         if child == 0:
@@ -76,8 +79,6 @@ def _workload(wanted: dict[str, Any], tell: int) -> None:
             _, present = resource.getrlimit(LIMITS[name])
             most = asked if present == resource.RLIM_INFINITY else min(asked, present)
             resource.setrlimit(LIMITS[name], (most, most))
-        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
-            file.write("1000")
         os.umask(0o022)
         _become_nobody(wanted["user"])
         os.chdir(wanted["directory"])
