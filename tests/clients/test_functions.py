@@ -268,7 +268,9 @@ def test_invocations_at_the_same_time_have_environments_of_their_own(yard: Runni
     """Four invocations that each sleep run side by side, and a function may wait for another one."""
     from concurrent.futures import ThreadPoolExecutor
 
-    create(yard, "sleeps", runs_as, "import os, time\ndef handler(e, c):\n    time.sleep(0.7)\n    return os.uname()[1]", Timeout=20)
+    create(
+        yard, "sleeps", runs_as, "import os, time\ndef handler(e, c):\n    time.sleep(0.7)\n    return os.uname()[1]", Timeout=20
+    )
     invoke(yard, "sleeps")
     with ThreadPoolExecutor(4) as pool:
         begun = time.monotonic()
@@ -328,16 +330,12 @@ def test_other_account_invokes_only_with_permission(yard: RunningYard, runs_as: 
     client, stranger = yard.client("lambda"), yard.client("lambda", OTHER_ACCOUNT)
     with pytest.raises(ClientError, match="AccessDenied"):
         stranger.invoke(FunctionName=arn, Payload="1")
-    client.add_permission(
-        FunctionName="shared", StatementId="them", Action="lambda:InvokeFunction", Principal=OTHER_ACCOUNT
-    )
+    client.add_permission(FunctionName="shared", StatementId="them", Action="lambda:InvokeFunction", Principal=OTHER_ACCOUNT)
     assert stranger.invoke(FunctionName=arn, Payload="1")["Payload"].read() == b"1"
     policy = json.loads(client.get_policy(FunctionName="shared")["Policy"])
     assert policy["Statement"][0]["Principal"] == {"AWS": f"arn:aws:iam::{OTHER_ACCOUNT}:root"}
     with pytest.raises(client.exceptions.ResourceConflictException):
-        client.add_permission(
-            FunctionName="shared", StatementId="them", Action="lambda:InvokeFunction", Principal=OTHER_ACCOUNT
-        )
+        client.add_permission(FunctionName="shared", StatementId="them", Action="lambda:InvokeFunction", Principal=OTHER_ACCOUNT)
     client.remove_permission(FunctionName="shared", StatementId="them")
     with pytest.raises(ClientError, match="AccessDenied"):
         stranger.invoke(FunctionName=arn, Payload="1")

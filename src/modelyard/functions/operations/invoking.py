@@ -48,6 +48,9 @@ def invoke(context: Context, request: Request) -> Request | NothingYet:
         version = existing(tx, at)
     kind = request.get("InvocationType", "RequestResponse")
     payload = _payload(request, LARGEST_EVENT if kind == "Event" else LARGEST_PAYLOAD)
+    if not context.owns_journal:
+        # Of a call that another part makes in its transaction, which would be held; and writing would wait for itself.
+        raise invalid("A function is not invoked in a transaction.")
     if kind == "DryRun":
         return {"StatusCode": 204}
     if kind == "Event":
@@ -118,8 +121,6 @@ def _run(context: Context, results: Results, heard: int, invocation: Invocation)
 
 def _run_here(context: Context, version: Version, at: FunctionName, payload: bytes, request: Request) -> Outcome:
     """Run it while another part waits on a thread of its own."""
-    if context.transaction is not None:
-        raise invalid("A function is not waited for in a transaction: invoke it with the type Event.")
     over = threading.Event()
     outcomes: list[Outcome] = []
     invocation = _invocation(context.ids.request_id(), version, at, payload, request)

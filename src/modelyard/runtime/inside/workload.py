@@ -40,9 +40,13 @@ def first_process(wanted: dict[str, Any], life: int, tell: int) -> None:
         with open("/proc/self/oom_score_adj", "w", encoding="utf-8") as file:
             file.write("1000")
         kernel.control(kernel.SET_DUMPABLE, 0)
+        said, say = os.pipe()
         child = os.fork()
         if child == 0:
-            _workload(wanted, tell)
+            _workload(wanted, say)
+        os.close(say)
+        problem = os.read(said, 4096)
+        os.write(tell, FAILED + problem + b"\n" if problem else STARTED + b"\n")
         sys.stdout.flush()
         for number in (0, 1, 2):
             os.dup2(os.open("/dev/null", os.O_RDWR), number)
@@ -67,14 +71,13 @@ def _wait_for(child: int) -> int:
             return status
 
 
-def _workload(wanted: dict[str, Any], tell: int) -> None:
-    """Become the workload. Never returns."""
+def _workload(wanted: dict[str, Any], say: int) -> None:
+    """Become the workload. Never returns. `say` takes why that cannot be, and closes when it is."""
     try:
         os.setsid()
-        os.set_inheritable(tell, False)
         os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
-        os.closerange(3, tell)
-        os.closerange(tell + 1, 1024)
+        os.closerange(3, say)
+        os.closerange(say + 1, 1024)
         for name, asked in wanted["limits"].items():
             _, present = resource.getrlimit(LIMITS[name])
             most = asked if present == resource.RLIM_INFINITY else min(asked, present)
@@ -86,10 +89,9 @@ def _workload(wanted: dict[str, Any], tell: int) -> None:
             with contextlib.suppress(OSError, ValueError):
                 signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        os.write(tell, STARTED + b"\n")
         os.execve(wanted["command"][0], wanted["command"], wanted["environment"])
     except OSError as error:
-        os.write(tell, FAILED + f"{wanted['command'][0]} cannot be started: {error}".encode() + b"\n")
+        os.write(say, f"{wanted['command'][0]} cannot be started: {error}".encode().replace(b"\n", b" "))
     os._exit(127)
 
 
