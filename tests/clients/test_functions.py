@@ -61,8 +61,8 @@ def queue(yard: RunningYard, name: str, **attributes: str) -> tuple[str, str]:
 
 @both_databases
 def test_function_returns_what_it_makes_of_the_event(yard: RunningYard, runs_as: str):
-    """A function created from a zip is pending in the answer, active at once, gets the event and its context, and its return value
-    is the answer's payload."""
+    """A function created from a zip is pending in the answer and active at once, gets the event and its context, and what it
+    returns is the answer's payload."""
     code = (
         "import os\n"
         "def handler(event, context):\n"
@@ -100,8 +100,8 @@ def test_function_returns_what_it_makes_of_the_event(yard: RunningYard, runs_as:
 
 
 def test_function_calls_modelyard_as_its_role(yard: RunningYard, runs_as: str):
-    """boto3 in a function, given nothing, reaches Modelyard with the role's own permissions: it makes a group, and may make no
-    user."""
+    """boto3 in a function, given nothing, reaches Modelyard with the permissions of the role: it makes a group, and may make
+    no user."""
     code = (
         "import boto3\n"
         "def handler(event, context):\n"
@@ -120,8 +120,8 @@ def test_function_calls_modelyard_as_its_role(yard: RunningYard, runs_as: str):
 
 
 def test_functions_of_the_deployment_pipeline_run_in_their_style(yard: RunningYard, runs_as: str):
-    """A function that pages through what a registry holds by name and answers a Boolean, as `check-if-endpoint-exists` does, works
-    as written."""
+    """A function that lists what a registry holds by name and answers a Boolean, as `check-if-endpoint-exists` does, works as
+    written."""
     code = (
         "import json\nimport boto3\n\nsm = boto3.client('sagemaker')\n\n"
         "def lambda_handler(event, context):\n"
@@ -212,7 +212,10 @@ def test_role_that_may_not_write_logs_runs_all_the_same(yard: RunningYard):
 def test_warm_environment_is_used_again_and_new_code_gets_a_new_one(yard: RunningYard, runs_as: str):
     """Invocations one after the other share a process until code or configuration change; what the function keeps in /tmp and in
     memory is there the next time."""
-    code = "import os\ncount = 0\ndef handler(event, context):\n    global count\n    count += 1\n    return [os.getpid(), count, '%s']\n"
+    code = (
+        "import os\ncount = 0\n"
+        "def handler(event, context):\n    global count\n    count += 1\n    return [os.getpid(), count, '%s']\n"
+    )
     create(yard, "warm", runs_as, code % "first")
     assert [invoke(yard, "warm")[0][1] for _ in range(5)] == [1, 2, 3, 4, 5]
     client = yard.client("lambda")
@@ -446,3 +449,90 @@ def test_approval_of_a_version_starts_a_function(yard: RunningYard, runs_as: str
     told = json.loads(eventually(lambda: messages_of(yard, deployed))[0]["Body"])
     assert told == {"arn": package, "status": "Approved"}
     assert messages_of(yard, deployed) == []
+
+
+def test_object_in_a_bucket_starts_a_function(yard: RunningYard, runs_as: str):
+    """A rule on `Object Created` hands a function the object, which it reads and answers with another one."""
+    code = (
+        "import boto3\ns3 = boto3.client('s3')\n"
+        "def handler(event, context):\n"
+        "    detail = event['detail']\n"
+        "    bucket, key = detail['bucket']['name'], detail['object']['key']\n"
+        "    body = s3.get_object(Bucket=bucket, Key=key)['Body'].read()\n"
+        "    s3.put_object(Bucket=bucket, Key=f'seen/{key}', Body=body.upper())\n"
+    )
+    arn = create(yard, "sees", runs_as, code, Timeout=30)
+    s3, events = yard.client("s3"), yard.client("events")
+    s3.create_bucket(Bucket="functions-inbox")
+    s3.put_bucket_notification_configuration(Bucket="functions-inbox", NotificationConfiguration={"EventBridgeConfiguration": {}})
+    pattern = {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": ["functions-inbox"]}, "object": {"key": [{"prefix": "in/"}]}},
+    }
+    rule = events.put_rule(Name="inbox", EventPattern=json.dumps(pattern))["RuleArn"]
+    events.put_targets(Rule="inbox", Targets=[{"Id": "function", "Arn": arn}])
+    yard.client("lambda").add_permission(
+        FunctionName="sees", StatementId="rule", Action="lambda:InvokeFunction", Principal="events.amazonaws.com", SourceArn=rule
+    )
+    s3.put_object(Bucket="functions-inbox", Key="in/data.csv", Body=b"a,b")
+
+    def seen() -> bytes:
+        try:
+            return bytes(s3.get_object(Bucket="functions-inbox", Key="seen/in/data.csv")["Body"].read())
+        except s3.exceptions.NoSuchKey:
+            return b""
+
+    assert eventually(seen) == b"A,B"
+
+
+@both_databases
+def test_schedule_invokes_a_function(yard: RunningYard, runs_as: str):
+    """A schedule for one moment invokes its function with the given input, as the schedule's role."""
+    told, _ = queue(yard, "function-scheduled")
+    code = (
+        "import boto3, json\n"
+        "def handler(event, context):\n"
+        f"    boto3.client('sqs').send_message(QueueUrl='{told}', MessageBody=json.dumps(event))\n"
+    )
+    arn = create(yard, "scheduled", runs_as, code)
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "scheduler.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }
+    allow = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": arn}
+    iam = yard.client("iam")
+    caller = iam.create_role(RoleName="schedules", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    iam.put_role_policy(RoleName="schedules", PolicyName="invokes", PolicyDocument=policy)
+    moment = time.strftime("at(%Y-%m-%dT%H:%M:%S)", time.gmtime(time.time() + 1))
+    yard.client("scheduler").create_schedule(
+        Name="once",
+        ScheduleExpression=moment,
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": arn, "RoleArn": caller, "Input": '{"nightly": true}'},
+    )
+    assert json.loads(eventually(lambda: messages_of(yard, told))[0]["Body"]) == {"nightly": True}
+
+
+@pytest.mark.ours
+def test_function_reaches_nothing_of_the_server_but_its_operations(yard: RunningYard, runs_as: str):
+    """From within a function the server's metrics are closed, other addresses are not reached, and the data directory is not
+    there."""
+    code = (
+        "import os, urllib.request, urllib.error\n"
+        "def handler(event, context):\n"
+        "    try:\n"
+        "        urllib.request.urlopen(os.environ['AWS_ENDPOINT_URL'] + '/_modelyard/metrics')\n"
+        "        metrics = 'open'\n"
+        "    except urllib.error.HTTPError as error:\n"
+        "        metrics = error.code\n"
+        "    try:\n"
+        "        urllib.request.urlopen(event['endpoint'], timeout=2)\n"
+        "        outside = 'reached'\n"
+        "    except OSError:\n"
+        "        outside = 'not reached'\n"
+        "    return [metrics, outside, os.path.exists(event['data'])]\n"
+    )
+    create(yard, "curious", runs_as, code, Timeout=30)
+    assert invoke(yard, "curious", {"endpoint": yard.endpoint, "data": str(yard.data)})[0] == [403, "not reached", False]

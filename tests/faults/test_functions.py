@@ -55,10 +55,10 @@ def gathered(yard: RunningYard, url: str, wanted: set[Any], seconds: float) -> l
 def sandboxed() -> set[str]:
     """Processes that run as the user of sandboxes."""
     found = set()
-    for name in os.listdir("/proc"):
+    for process in Path("/proc").iterdir():
         with suppress(OSError):
-            if name.isdecimal() and os.stat(f"/proc/{name}").st_uid == USER:
-                found.add(name)
+            if process.name.isdecimal() and process.stat().st_uid == USER:
+                found.add(process.name)
     return found
 
 
@@ -92,8 +92,8 @@ def test_acknowledged_events_are_run_across_kill_9(own_yard: RunningYard):
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("own_yard", ["sqlite", "postgresql"], indirect=True)
 def test_approvals_start_functions_across_kill_9(own_yard: RunningYard):
-    """Each approval that was acknowledged starts the function of its rule at least once, though the server is killed in the middle of
-    deliveries."""
+    """Each approval that was acknowledged starts the function of its rule at least once, though the server is killed in the
+    middle of deliveries."""
     url = prepare(own_yard)
     events, registry = own_yard.client("events"), own_yard.client("sagemaker")
     pattern = {"source": ["aws.sagemaker"], "detail": {"ModelApprovalStatus": ["Approved"]}}

@@ -10,7 +10,7 @@ from tests.fuzz.wire import Answer
 
 XML = ("s3", "iam", "sts")
 """Services that answer XML; the others answer JSON."""
-REST_JSON = ("modelyard-runtime",)
+REST_JSON = ("modelyard-runtime", "lambda", "scheduler")
 """Services whose errors have their code in a header alone."""
 
 

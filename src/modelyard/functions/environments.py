@@ -8,6 +8,7 @@ import logging
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from modelyard.aws.errors import AwsError
@@ -66,6 +67,15 @@ class Environments:
     def invoke(self, invocation: Invocation) -> None:
         """Run an invocation, which is told what came of it. On any thread."""
         self._runtime.call(self._assign, invocation)
+
+    def expect(self, runtime: str) -> None:
+        """A function with this runtime was made: find its interpreter before it is invoked. On any thread, and quick."""
+        self._starts.submit(self._find, runtime)
+
+    def _find(self, runtime: str) -> None:
+        # Whoever invokes the function is told.
+        with suppress(NoInterpreter):
+            self._interpreters.of(runtime)
 
     @property
     def room(self) -> int:

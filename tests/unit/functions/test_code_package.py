@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from modelyard.aws.errors import AwsError
 from modelyard.functions import code_package
 from modelyard.functions.code_package import check_archive, unpack

@@ -1,6 +1,7 @@
 """Names of functions in every form that Lambda takes."""
 
 import pytest
+
 from modelyard.functions.function_name import FunctionName, named
 
 HERE = ("111122223333", "us-east-1")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from modelyard.runtime.base import USER, order_of, python_mounts
 from modelyard.runtime.process import Heard, Runtime, Sandbox
 from modelyard.runtime.workload import MEBIBYTE, CannotRun, Ended, Limits, Mount, Workload
@@ -66,8 +67,8 @@ class Run:
 
 
 def test_nothing_of_the_machine_is_seen_but_programs_and_libraries(runtime: Runtime, tmp_path: Path):
-    """A workload sees neither the data directory, nor homes, nor the server's environment, nor who else there is; and it can write
-    nowhere but in its own /tmp and where it was given a folder."""
+    """A workload sees neither the data directory, nor homes, nor the server's environment, nor who else there is; and it can
+    write nowhere but in its own /tmp and where it was given a folder."""
     secret = tmp_path / "data" / "keys" / "master.key"
     secret.parent.mkdir(parents=True)
     secret.write_text("the key")
@@ -131,6 +132,8 @@ def test_folder_is_writable_only_when_it_is_given_so(runtime: Runtime, tmp_path:
         (tmp_path / name).chmod(0o777)
     program = """
         import json, os, subprocess
+        def fails(*command):
+            return subprocess.run(command, capture_output=True).returncode != 0
         def attempt(action):
             try:
                 return action() or "done"
@@ -139,8 +142,8 @@ def test_folder_is_writable_only_when_it_is_given_so(runtime: Runtime, tmp_path:
         print(json.dumps({
             "read": attempt(lambda: open("/opt/ml/read/new", "w").close()),
             "write": attempt(lambda: open("/opt/ml/write/new", "w").close()),
-            "remount": subprocess.run(["/usr/bin/mount", "-o", "remount,rw", "/opt/ml/read"], capture_output=True).returncode != 0,
-            "unshare": subprocess.run(["/usr/bin/unshare", "--user", "--map-root-user", "true"], capture_output=True).returncode != 0,
+            "remount": fails("/usr/bin/mount", "-o", "remount,rw", "/opt/ml/read"),
+            "unshare": fails("/usr/bin/unshare", "--user", "--map-root-user", "true"),
         }))
     """
     mounts = (Mount(tmp_path / "read", "/opt/ml/read"), Mount(tmp_path / "write", "/opt/ml/write", read_only=False))
@@ -150,8 +153,8 @@ def test_folder_is_writable_only_when_it_is_given_so(runtime: Runtime, tmp_path:
 
 
 def test_no_network_but_its_own(runtime: Runtime):
-    """A workload reaches no address of the machine or of others, by no kind of socket; a port that it opens is in nobody's way, and is
-    reached through the runtime alone."""
+    """A workload reaches no address of the machine or of others, by no kind of socket; a port that it opens is in nobody's way,
+    and is reached through the runtime alone."""
     with socket.create_server(("127.0.0.1", 0)) as host:
         port = host.getsockname()[1]
         program = """
@@ -183,8 +186,9 @@ def test_no_network_but_its_own(runtime: Runtime):
             run.wait_for("ready")
             failed = json.loads(run.lines[0])
             assert failed.keys() == {
-                "127.0.0.1", "1.1.1.1", "2606:4700:4700::1111", "169.254.169.254", "AF_VSOCK", "AF_PACKET", "AF_ALG", "AF_BLUETOOTH",
-            }  # fmt: skip
+                *("127.0.0.1", "1.1.1.1", "2606:4700:4700::1111", "169.254.169.254"),
+                *("AF_VSOCK", "AF_PACKET", "AF_ALG", "AF_BLUETOOTH"),
+            }
         host.settimeout(0.1)
         with pytest.raises(TimeoutError):
             host.accept()
@@ -227,7 +231,7 @@ def test_server_answers_on_sockets_of_the_private_network(runtime: Runtime):
         (Limits(memory=100 * MEBIBYTE), "kept = []\nwhile True: kept.append(b'x' * 1_000_000)"),
         (
             Limits(memory=100 * MEBIBYTE),
-            "import os, time\nfor _ in range(9):\n    if not os.fork():\n        kept = b'x' * 30_000_000\n        time.sleep(60)\ntime.sleep(60)",
+            "import os, time\nfor _ in range(9):\n    if not os.fork():\n        kept = b'x' * 30_000_000\n        break\ntime.sleep(60)",
         ),
         (
             Limits(memory=64 * MEBIBYTE, scratch=10 * MEBIBYTE),
@@ -311,7 +315,7 @@ def test_output_comes_line_by_line_and_whole(runtime: Runtime):
 def test_what_cannot_be_started_is_said_in_a_sentence(runtime: Runtime):
     """A program that is not there, or a folder, is told at once and by name."""
     heard = Heard(lambda _: None, lambda _: None)
-    with pytest.raises(CannotRun, match="/usr/bin/nothing-like-this cannot be started: .*No such file"):
+    with pytest.raises(CannotRun, match=r"/usr/bin/nothing-like-this cannot be started: .*No such file"):
         runtime.start(Workload("/usr/bin/nothing-like-this"), heard)
     with pytest.raises(CannotRun, match="No such file"):
         runtime.start(Workload("/usr/bin/true", mounts=(Mount(Path("/not/there"), "/opt/x"),)), heard)
@@ -347,7 +351,7 @@ def test_workloads_die_with_the_server(tmp_path: Path):
 def test_many_start_and_end_at_once_without_leaving_anything(runtime: Runtime):
     """Thirty sandboxes from several threads leave no process and no descriptor behind."""
     Run(runtime, "pass").end()
-    before, descriptors = _processes(), len(os.listdir("/proc/self/fd"))
+    before, descriptors = _processes(), _descriptors()
 
     def several() -> None:
         for _ in range(6):
@@ -359,7 +363,7 @@ def test_many_start_and_end_at_once_without_leaving_anything(runtime: Runtime):
     for thread in threads:
         thread.join()
     _settled(before)
-    assert len(os.listdir("/proc/self/fd")) <= descriptors
+    assert _descriptors() <= descriptors
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can start a process as somebody else")
@@ -409,14 +413,18 @@ def test_works_for_who_is_not_root(tmp_path: Path):
 def _processes() -> set[int]:
     """The processes on this machine that belong to a sandbox: launchers and whatever they started."""
     found = set()
-    for name in os.listdir("/proc"):
-        if not name.isdecimal():
+    for process in Path("/proc").iterdir():
+        if not process.name.isdecimal():
             continue
         with contextlib.suppress(OSError):
-            command = Path(f"/proc/{name}/cmdline").read_bytes()
-            if b"modelyard.runtime.inside" in command or os.stat(f"/proc/{name}").st_uid == USER:
-                found.add(int(name))
+            command = (process / "cmdline").read_bytes()
+            if b"modelyard.runtime.inside" in command or process.stat().st_uid == USER:
+                found.add(int(process.name))
     return found
+
+
+def _descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def _settled(before: set[int]) -> None:

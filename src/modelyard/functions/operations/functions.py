@@ -9,6 +9,7 @@ from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
 from modelyard.dispatch.tags import forget_tags, put_tags, tags_of
 from modelyard.functions import function, store
+from modelyard.functions.environments import Environments
 from modelyard.functions.failures import conflict, invalid, no_such_function, not_here, precondition_failed
 from modelyard.functions.function import Version
 from modelyard.functions.function_name import LATEST, FunctionName
@@ -80,6 +81,8 @@ def create_function(context: Context, request: Request) -> Request:
     code.kept.refer(context.tx, context.blobs)
     store.add(context.tx, at, code.kept.blob.digest, document)
     put_tags(context.tx, at.arn, request.get("Tags", {}))
+    environments = Environments.of(context.dispatcher)
+    context.tx.after_commit(lambda: environments.expect(request["Runtime"]))
     if request.get("Publish"):
         document = _publish(context, existing(context.tx, at), {})
     return function.being_made(document)
