@@ -536,3 +536,31 @@ def test_function_reaches_nothing_of_the_server_but_its_operations(yard: Running
     )
     create(yard, "curious", runs_as, code, Timeout=30)
     assert invoke(yard, "curious", {"endpoint": yard.endpoint, "data": str(yard.data)})[0] == [403, "not reached", False]
+
+
+@pytest.mark.ours
+def test_function_cannot_use_up_the_servers_connections(yard: RunningYard, runs_as: str):
+    """Of hundreds of connections that a function opens and holds, to the server and to its Runtime API, few stay open; others are
+    served all the while, and the function itself goes on."""
+    code = (
+        "import socket, time\n"
+        "def handler(event, context):\n"
+        "    kept = []\n"
+        "    for port in (9100, 9001):\n"
+        "        for _ in range(300):\n"
+        "            kept.append(socket.create_connection(('127.0.0.1', port)))\n"
+        "    time.sleep(1)\n"
+        "    still = 0\n"
+        "    for one in kept:\n"
+        "        one.setblocking(False)\n"
+        "        try:\n"
+        "            one.recv(1)\n"
+        "        except BlockingIOError:\n"
+        "            still += 1\n"
+        "        except OSError:\n"
+        "            pass\n"
+        "    return still\n"
+    )
+    create(yard, "greedy", runs_as, code, Timeout=30)
+    assert invoke(yard, "greedy")[0] <= 64 + 16
+    assert invoke(yard, "greedy")[0] <= 64 + 16

@@ -78,7 +78,8 @@ class Environment:
 
     async def _serve(self, api: socket.socket) -> None:
         api.setblocking(False)
-        self._server = await self.pool.loop.create_server(lambda: RuntimeConnection(self), sock=api)
+        connections: set[RuntimeConnection] = set()
+        self._server = await self.pool.loop.create_server(lambda: RuntimeConnection(self, connections), sock=api)
 
     def take(self, invocation: Invocation) -> None:
         """Run an invocation, now that it has none. Its runtime may be about to ask for it."""

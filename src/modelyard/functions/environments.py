@@ -201,6 +201,8 @@ class Environments:
         else:
             closers.append(self._dispatcher.reception.admit(endpoint))
         environment.begin(sandbox, sandbox.listeners.pop(API_PORT), closers)
+        if environment.ending:
+            environment.stop()
 
     def _not_started(self, environment: Environment, invocation: Invocation, error: Exception) -> None:
         log.warning("%s cannot be started: %s", environment.version.at.arn, error)

@@ -15,6 +15,7 @@ PREFIX = "/2018-06-01/runtime/"
 LARGEST_BODY = 6 * 1024 * 1024 + 100 * 1024
 LARGEST_HEAD = 2 * 1024 * 1024
 """A runtime tells errors in headers too."""
+MOST_CONNECTIONS = 16
 Headers = Sequence[tuple[str, str]]
 
 
@@ -41,8 +42,10 @@ class Environment(Protocol):
 class RuntimeConnection(asyncio.Protocol):
     """One connection of a runtime."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, beside: "set[RuntimeConnection]") -> None:
         self._environment = environment
+        self._beside = beside
+        """The connections of the same environment: the server has not as many as somebody might open."""
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._path = b""
@@ -56,11 +59,16 @@ class RuntimeConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there."""
         assert isinstance(transport, asyncio.Transport)
+        if len(self._beside) >= MOST_CONNECTIONS:
+            transport.abort()
+            return
+        self._beside.add(self)
         self._transport = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone; if the runtime is too, its environment is told otherwise."""
         self._transport = None
+        self._beside.discard(self)
 
     def data_received(self, data: bytes) -> None:
         """Bytes came in."""

@@ -21,6 +21,7 @@ from uvicorn.server import ServerState
 
 from modelyard.server.certificates import Certificates, is_aws_host
 from modelyard.server.connection import Connection
+from modelyard.server.gate import Gate, Pass
 from modelyard.settings import Settings
 
 LARGEST_CONNECT = 8 * 1024
@@ -36,9 +37,10 @@ log = logging.getLogger("modelyard.front_door")
 class Arrival:
     """A connection whose first bytes have not told yet what it speaks."""
 
-    def __init__(self, door: "FrontDoor", peer: socket.socket, *, sandboxed: bool) -> None:
+    def __init__(self, door: "FrontDoor", peer: socket.socket, entry: Pass | None) -> None:
         self.door = door
-        self.sandboxed = sandboxed
+        self.entry = entry
+        """What it came in with from a sandbox."""
         self.peer = peer
         self.since = door.loop.time()
         self.head = b""
@@ -126,6 +128,8 @@ class Arrival:
     def close(self) -> None:
         """Hang up."""
         self._leave()
+        if self.entry is not None:
+            self.entry.leave()
         self.peer.close()
 
 
@@ -147,7 +151,7 @@ class FrontDoor:
         self._connection = connection
         self._handing_over: set[asyncio.Task[None]] = set()
         self._listening: list[socket.socket] = []
-        self._admitted: set[socket.socket] = set()
+        self._admitted: dict[socket.socket, Gate] = {}
         self._tick = min(
             1.0, *(seconds / 4 for seconds in (settings.header_seconds, settings.body_seconds, settings.idle_seconds))
         )
@@ -165,12 +169,11 @@ class FrontDoor:
         listener.setblocking(False)
 
         def begin() -> None:
-            self._admitted.add(listener)
+            self._admitted[listener] = Gate()
             self.loop.add_reader(listener.fileno(), self._accept, listener)
 
         def end() -> None:
-            if listener in self._admitted:
-                self._admitted.discard(listener)
+            if self._admitted.pop(listener, None) is not None:
                 self.loop.remove_reader(listener.fileno())
             listener.close()
 
@@ -216,7 +219,7 @@ class FrontDoor:
         def protocol() -> Connection:
             connection = self._connection()
             connection.first_bytes = b"" if tls else arrival.head
-            connection.sandboxed = arrival.sandboxed
+            connection.entry = arrival.entry
             return connection
 
         try:
@@ -228,7 +231,7 @@ class FrontDoor:
             )
         except (OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
             log.debug("no connection came of it: %s", error)
-            arrival.peer.close()
+            arrival.close()
             return
         if not self._listening:
             connection.shutdown()
@@ -252,7 +255,12 @@ class FrontDoor:
             peer.setblocking(False)
             if peer.family in (socket.AF_INET, socket.AF_INET6):
                 peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            Arrival(self, peer, sandboxed=listener in self._admitted).look()
+            gate = self._admitted.get(listener)
+            entry = None if gate is None else gate.enter()
+            if gate is not None and entry is None:
+                peer.close()
+                continue
+            Arrival(self, peer, entry).look()
 
     def _accept_again(self, listener: socket.socket) -> None:
         if listener in self._listening or listener in self._admitted:

@@ -231,7 +231,9 @@ def test_server_answers_on_sockets_of_the_private_network(runtime: Runtime):
         (Limits(memory=100 * MEBIBYTE), "kept = []\nwhile True: kept.append(b'x' * 1_000_000)"),
         (
             Limits(memory=100 * MEBIBYTE),
-            "import os, time\nfor _ in range(9):\n    if not os.fork():\n        kept = b'x' * 30_000_000\n        break\ntime.sleep(60)",
+            "import os, time\n"
+            "for _ in range(9):\n    if not os.fork():\n        kept = b'x' * 30_000_000\n        break\n"
+            "time.sleep(60)",
         ),
         (
             Limits(memory=64 * MEBIBYTE, scratch=10 * MEBIBYTE),
