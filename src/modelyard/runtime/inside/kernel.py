@@ -42,6 +42,12 @@ def _bytes(text: str | None) -> bytes | None:
     return None if text is None else os.fsencode(text)
 
 
+def said(error: OSError) -> str:
+    """What an error says, for people."""
+    text = error.strerror or str(error)
+    return f"{text}: {error.filename}" if error.filename else text
+
+
 def unshare(namespaces: int) -> None:
     """Leave namespaces for new ones. Raises OSError."""
     _checked("unshare", _libc.unshare(namespaces))

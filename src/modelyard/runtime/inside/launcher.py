@@ -54,7 +54,7 @@ class Launcher:
             self._listen()
             process, events = self._start()
         except OSError as error:
-            self.say({"failed": str(error)})
+            self.say({"failed": kernel.said(error)})
             return
         try:
             self._stay(process, events)

@@ -53,7 +53,7 @@ def first_process(wanted: dict[str, Any], life: int, tell: int) -> None:
         signal.signal(signal.SIGTERM, _pass_on)
         os.write(tell, ENDED + str(_wait_for(child)).encode() + b"\n")
     except OSError as error:
-        os.write(tell, FAILED + str(error).encode() + b"\n")
+        os.write(tell, FAILED + kernel.said(error).encode().replace(b"\n", b" ") + b"\n")
     os._exit(0)
 
 
