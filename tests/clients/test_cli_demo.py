@@ -21,10 +21,11 @@ def test_the_demo_holds_what_it_claims(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     steps = re.findall(r"^(\d+)\. (.*)$", done.stdout, re.MULTILINE)
-    assert [int(number) for number, _ in steps] == list(range(1, 14))
-    assert done.stdout.count("✓") >= 17
+    assert [int(number) for number, _ in steps] == list(range(1, 16))
+    assert done.stdout.count("✓") >= 18
     for told in ("AccessDeniedException", "PendingManualApproval", "MetadataProperties is missing", "ApproverIsNotRegistrant"):
         assert told in done.stdout
+    assert "REPORT RequestId" in done.stdout and "wrote what is to be deployed" in done.stdout
     assert "the audit trail cannot be changed" in done.stdout and "whole        yes" in done.stdout
     assert (tmp_path / "demo.svg").read_text().startswith("<svg")
     assert running.address_of(tmp_path / "demo" / "data") is None

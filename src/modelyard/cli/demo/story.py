@@ -12,6 +12,7 @@ from modelyard.cli.credentials import Credentials
 from modelyard.cli.demo import people, training
 from modelyard.cli.demo.governance import Governance
 from modelyard.cli.demo.narration import Mismatch, Narrator, as_typed
+from modelyard.cli.demo.reaction import Reaction
 from modelyard.cli.demo.training import Candidate, Screening
 from modelyard.cli.demo.yard import Yard, beside_python
 
@@ -40,7 +41,7 @@ class Story:
 
     def run(self) -> None:
         """Tell all of it. Raises Mismatch when something is not as claimed."""
-        governance = Governance(self, GROUP)
+        governance, reaction = Governance(self, GROUP), Reaction(self, GROUP)
         self.meet_the_people()
         data, candidates = self.train()
         self.upload(candidates)
@@ -50,8 +51,10 @@ class Story:
         self.list_versions()
         self.try_to_approve()
         governance.refuse_the_registrant()
+        reaction.prepare()
         self.review(candidates, governance)
         better = max(candidates, key=lambda candidate: candidate.recall)
+        reaction.show(self.versions[better.name])
         governance.tamper(f"{better.name}/model.tar.gz")
         self.deploy(data, better)
         governance.audit()
