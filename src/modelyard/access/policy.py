@@ -51,6 +51,8 @@ class Statement:
     principals: Principals | None
     except_principals: Principals | None
     conditions: tuple[Condition, ...]
+    fixed_conditions: tuple[Condition, ...] = ()
+    """Those of the conditions that are the same for all resources: they do not look at tags of the resource."""
 
     @property
     def unconditional(self) -> bool:
@@ -124,6 +126,8 @@ class Candidates:
 
 
 _MOST_ACTIONS = 256
+VERSION_WITH_VARIABLES = "2012-10-17"
+RESOURCE_TAG = ":resourcetag/"
 
 
 _CACHE: WeightedCache[Policy] = WeightedCache(2_000_000)
@@ -178,7 +182,8 @@ _DENY_EVERYTHING = Statement(
 
 
 def _compile(raw: RawStatement, index: int, document: RawDocument, *, strict: bool) -> Statement:
-    variables = document.version == "2012-10-17"
+    variables = document.version == VERSION_WITH_VARIABLES
+    conditions = _compile_conditions(raw, variables=variables, strict=strict)
     return Statement(
         sid=raw.sid,
         index=index,
@@ -188,8 +193,17 @@ def _compile(raw: RawStatement, index: int, document: RawDocument, *, strict: bo
         matches_resource=compile_resources(raw, variables=variables),
         principals=_compile_principals(raw.principals),
         except_principals=_compile_principals(raw.not_principals),
-        conditions=_compile_conditions(raw, variables=variables, strict=strict),
+        conditions=conditions,
+        fixed_conditions=tuple(
+            condition for condition, written in zip(conditions, raw.conditions, strict=True) if not _looks_at_resource(written)
+        ),
     )
+
+
+def _looks_at_resource(condition: tuple[str, str, tuple[str, ...]]) -> bool:
+    """Whether a condition looks at tags of the resource, by its key or by a variable in its values."""
+    _operator, key, values = condition
+    return any(RESOURCE_TAG in text.lower() for text in (key, *values))
 
 
 def _compile_actions(raw: RawStatement) -> TextMatcher:

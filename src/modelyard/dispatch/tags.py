@@ -81,3 +81,55 @@ class TagsOnDemand(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._tags())
+
+
+class TagsTogether:
+    """The tags of many resources, read together, once a condition looks at those of one of them."""
+
+    CHUNK = 250
+    """Resources in one statement."""
+
+    def __init__(self, tx: Transaction, arns: Iterable[str]) -> None:
+        self._tx = tx
+        self._arns = list(dict.fromkeys(arns))
+        self._loaded: dict[str, dict[str, str]] | None = None
+
+    def of(self, *arns: str) -> Mapping[str, str]:
+        """The tags of some of the resources as one mapping. Of a tag that several have, that of the one named last counts."""
+        return _TagsOfSeveral(self, arns)
+
+    def read(self, arn: str) -> Mapping[str, str]:
+        """The tags of one of the resources."""
+        if self._loaded is None:
+            self._loaded = {arn: {} for arn in self._arns}
+            for start in range(0, len(self._arns), self.CHUNK):
+                self._load(self._arns[start : start + self.CHUNK])
+        return self._loaded[arn]
+
+    def _load(self, arns: list[str]) -> None:
+        assert self._loaded is not None
+        parameters = {f"a{position}": arn for position, arn in enumerate(arns)}
+        listed = ", ".join(f":{name}" for name in parameters)
+        sql = f"SELECT arn, tag_key, tag_value FROM resource_tag WHERE arn IN ({listed})"  # noqa: S608  names of parameters
+        for arn, key, value in self._tx.all(sql, parameters):
+            self._loaded[arn][key] = value
+
+
+class _TagsOfSeveral(Mapping[str, str]):
+    __slots__ = ("_arns", "_together")
+
+    def __init__(self, together: TagsTogether, arns: tuple[str, ...]) -> None:
+        self._together = together
+        self._arns = arns
+
+    def _tags(self) -> dict[str, str]:
+        return {key: value for arn in self._arns for key, value in self._together.read(arn).items()}
+
+    def __getitem__(self, key: str) -> str:
+        return self._tags()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tags())
+
+    def __len__(self) -> int:
+        return len(self._tags())

@@ -41,7 +41,7 @@ def read_file(path: Path) -> dict[str, str]:
 
 
 def parse(text: str) -> dict[str, str]:
-    """The variables of KEY=value lines, as shells and .env files have them, with `export`, comments, arrays, quotes over several lines.
+    """The variables of KEY=value lines, as shells and .env files have them: comments, arrays, quotes over several lines.
 
     Nothing is expanded. Raises ValueError that begins with the number of the line.
     """
