@@ -104,7 +104,7 @@ DIFFERENCES: dict[str, str] = {
     "Several values and no set operator: all have to satisfy an Allow, one a Deny": SEVERAL,
     "Several values that all match": SEVERAL,
     "Several values and a negated operator fail closed": SEVERAL,
-    "Nor can it stand in for it, in whatever order they come": "tag keys that differ in case are one here; the other takes one of them",
+    "Nor can it stand in for it, in whatever order they come": "tag keys that differ in case are one here, for the other two",
     "aws:EpochTime is a date": EPOCH,
     "aws:TokenIssueTime of a session": EPOCH,
 }
@@ -116,13 +116,13 @@ NOT_ASKED_EITHER = "Who can still put a right one"
 
 
 def limits_a_direct_grant(case: Case) -> bool:
-    """AWS: session policies do not limit what a resource's policy grants to the session itself or to everyone; the other limits it."""
+    """AWS: session policies do not limit what a resource's policy grants to the session or to everyone; the other's do."""
     decision = decide(case.caller, case.permission, case.facts)
     return case.caller.session_policies is not None and decision.reason is Reason.RESOURCE_ALLOW
 
 
 def misses_a_negated_arn(case: Case) -> bool:
-    """AWS names ArnNotLike among the operators that are met without the key; the other's is not. Services have no PrincipalArn."""
+    """AWS names ArnNotLike among the operators that are met without the key; the other's is not. Services have no such key."""
     without_arn = case.caller.kind in (PrincipalKind.SERVICE, PrincipalKind.ANONYMOUS)
     return without_arn and "ArnNot" in (case.permission.resource.policy or "")
 

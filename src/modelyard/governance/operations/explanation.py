@@ -27,7 +27,8 @@ Request = dict[str, Any]
 Values = Mapping[str, tuple[str, ...]]
 
 _SESSION = re.compile(r"arn:aws:sts::(\d{12}):assumed-role/([\w+=,.@-]+)/([\w+=,.@-]+)")
-_VERSION = re.compile(r"model-package/([^/]+)/[^/]+")
+_VERSION = re.compile(r"model-package/([^/]+)/([^/]+)")
+ANY_VERSION = "*"
 _EXPLAINING = "explanation"
 """The name of the session as which a role is asked about."""
 
@@ -52,10 +53,12 @@ def explain_access(context: Context, request: Request) -> Request:
     subject = _subject(context, request["PrincipalArn"])
     principal = replace(subject.principal, tags={**subject.principal.tags, **_tags(given, "aws:principaltag/")})
     action = request["Action"]
-    found = _resource(context, action, request["ResourceArn"])
+    # The resource as it is when the principal asks for it: grants are to somebody, and for something.
+    found = _resource(replace(context, principal=principal, operation=action), action, request["ResourceArn"])
     resource = found or Resource(request["ResourceArn"], _owner(context, request["ResourceArn"]))
     resource = replace(resource, tags={**resource.tags, **_tags(given, "aws:resourcetag/")})
-    decision = decide(principal, Permission(action, resource, given), _facts(context, given))
+    conditions = {**_own_conditions(action, principal), **given}
+    decision = decide(principal, Permission(action, resource, conditions), _facts(context, given))
     answer: Request = {
         "Allowed": decision.allowed,
         "Decision": _word(decision),
@@ -63,6 +66,8 @@ def explain_access(context: Context, request: Request) -> Request:
         "Statements": [_statement(context, subject, resource, each) for each in decision.statements],
         "ResourceAccount": resource.account,
     }
+    if decision.grant:
+        answer["GrantId"] = decision.grant
     if decision.message:
         answer["Message"] = decision.message
     if resource.account == context.account:
@@ -128,10 +133,10 @@ def _resource(context: Context, action: str, text: str) -> Resource | None:
     arn = Arn.parse(text)
     if arn.service == "iam":
         return _identity_resource(context, action, text)
-    found = find(context, arn)
     version = _VERSION.fullmatch(arn.resource) if arn.service == "sagemaker" else None
+    found = None if version is not None and version[2] == ANY_VERSION else find(context, arn)
     if found is None and version is not None:
-        # One that is yet to be registered stands under the policy and the tags of its group.
+        # One that is yet to be registered stands under the policy and the tags of its group; so do all, as refusals name them.
         group = find(context, replace(arn, resource=f"model-package-group/{version[1]}"))
         return None if group is None else replace(group, arn=text)
     return found
@@ -144,6 +149,11 @@ def _identity_resource(context: Context, action: str, arn: str) -> Resource | No
         return None
     trust = identity.trust_policy if action.lower() in TRUST_ACTIONS else None
     return Resource(arn, identity.account, identity.tags, trust)
+
+
+def _own_conditions(action: str, principal: Principal) -> Values:
+    """Condition keys of a service that follow from who asks."""
+    return {"kms:CallerAccount": (principal.account,)} if action.lower().startswith("kms:") else {}
 
 
 def _owner(context: Context, arn: str) -> str:
