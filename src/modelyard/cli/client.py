@@ -45,8 +45,11 @@ class _Client:
 
 
 @contextmanager
-def as_client(endpoint: str, region: str | None) -> Iterator[Call]:
-    """Operations at an address, as whoever the AWS variables (or the profile) of this shell say. Raises CommandFailure."""
+def as_client(endpoint: str, region: str | None, account: str | None = None) -> Iterator[Call]:
+    """Operations at an address, as whoever the AWS variables (or the profile) of this shell say.
+
+    Raises CommandFailure, also when they are of another account than `account`.
+    """
     from botocore.session import Session  # takes longer to load than most commands to run
 
     session = Session()
@@ -56,6 +59,8 @@ def as_client(endpoint: str, region: str | None) -> Iterator[Call]:
         raise CommandFailure("No region is set: give --region, or set AWS_REGION.")
     client = _Client(session, endpoint, region)
     try:
+        if account not in (None, client.account):
+            raise CommandFailure(f"This shell has credentials of account {client.account}, not of {account}.")
         yield client
     finally:
         client.close()

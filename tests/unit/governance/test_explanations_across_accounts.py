@@ -83,11 +83,11 @@ def shared(accounts: Accounts, action: str, resource: str) -> Callable[[], None]
 
 
 def test_registering_into_the_group_of_another_account(accounts: Accounts) -> None:
-    """First the role's own policies lack it, then the policy of the group; with both it is allowed, and it is said which those are."""
+    """First the role's own policies lack it, then the policy of the group; with both it is allowed, and both are shown."""
     asked = (ROLE, "sagemaker:CreateModelPackage", VERSIONS)
     assert accounts.lacking(*asked) == (TRAINING, "identity", ROLE)
     accounts.may(ROLE, allow("sagemaker:CreateModelPackage", VERSIONS))
-    assert accounts.lacking(*asked) == (REGISTRY, "resource", VERSIONS)
+    assert accounts.lacking(*asked) == (REGISTRY, "resource", GROUP)
     text = policy({**allow("sagemaker:CreateModelPackage", VERSIONS), "Principal": {"AWS": f"arn:aws:iam::{TRAINING}:root"}})
     accounts(REGISTRY, "sagemaker", "PutModelPackageGroupPolicy", ModelPackageGroupName="fraud", ResourcePolicy=text)
     told = accounts.explain(*asked)
@@ -104,7 +104,7 @@ def test_fetching_what_the_training_account_has(accounts: Accounts, action: str,
     asked = (PULLER, action, resource)
     assert accounts.lacking(*asked) == (REGISTRY, "identity", PULLER)
     accounts.may(PULLER, allow(action))
-    assert accounts.lacking(*asked) == (TRAINING, "resource", resource)
+    assert accounts.lacking(*asked) == (TRAINING, "resource", "arn:aws:s3:::models" if action.startswith("s3") else resource)
     shared(accounts, action, resource)()
     told = accounts.explain(*asked)
     assert told["Allowed"] and told["ResourceAccount"] == TRAINING

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,10 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from modelyard.aws.errors import AwsError
-from modelyard.cli.calling import Call, as_root
-from modelyard.cli.client import as_client
+from modelyard.cli.asking import Endpoint, asking
+from modelyard.cli.calling import Call
 from modelyard.cli.failure import CommandFailure
-from modelyard.cli.options import DEFAULT_DATA, Account, Data, Output, Region, settings_of
+from modelyard.cli.options import DEFAULT_DATA, Account, Data, Output, Region
 from modelyard.cli.output import Format, print_json, print_rows, progress_bar, say
 from modelyard.cli.runbook.configuration import ENABLE, Configuration, configuration, read_file
 from modelyard.cli.runbook.finding import Finding
@@ -23,16 +22,6 @@ from modelyard.cli.runbook.removal import Removal, removal, remove
 Config = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="A file of KEY=value lines; the environment's variables without it."),
-]
-Endpoint = Annotated[
-    str | None,
-    typer.Option(
-        "--endpoint-url",
-        envvar="AWS_ENDPOINT_URL",
-        metavar="URL",
-        help="The server to ask, with the AWS credentials of this shell; with --data, or without both, the data directory is "
-        "worked on as its administrator.",
-    ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
@@ -74,7 +63,7 @@ def setup(
     wanted = _read(config)
     if not wanted.enabled:
         return
-    with _caller(context, data, account, region, endpoint)() as call:
+    with asking(context, data, account, region, endpoint) as call:
         findings = _inspected(call, wanted, adopt=adopt, prune=prune)
         done = [Done(finding, False) for finding in findings] if dry_run else _repaired(call, findings)
         _print_findings(call, wanted, done, output, dry_run=dry_run)
@@ -98,7 +87,7 @@ def verify(
     wanted = _read(config)
     if not wanted.enabled:
         return
-    with _caller(context, data, account, region, endpoint)() as call:
+    with asking(context, data, account, region, endpoint) as call:
         findings = _inspected(call, wanted)
         _print_findings(call, wanted, [Done(finding, False) for finding in findings], output, dry_run=True)
     if findings:
@@ -123,7 +112,7 @@ def cleanup(
     wanted = _read(config)
     if not wanted.enabled:
         return
-    with _caller(context, data, account, region, endpoint)() as call:
+    with asking(context, data, account, region, endpoint) as call:
         planned = [one for one in _each(wanted, "looking", lambda group: removal(call, group)) if one.stays or not one.is_nothing]
         kept = [] if approved else [one for one in planned if one.approved]
         going = [one for one in planned if one not in kept and not one.is_nothing]
@@ -152,18 +141,6 @@ def _read(config: Path | None) -> Configuration:
     if not found.enabled:
         say(f"{ENABLE} is false: nothing was done.")
     return found
-
-
-def _caller(
-    context: typer.Context, data: Path, account: str | None, region: str | None, endpoint: str | None
-) -> Callable[[], AbstractContextManager[Call]]:
-    """A server with the credentials of this shell when it is known where one is, unless --data is given."""
-    source = context.get_parameter_source("data")
-    if endpoint and (source is None or source.name != "COMMANDLINE"):
-        if account is not None:
-            raise CommandFailure("--account is for a data directory: at a server, the credentials say which account it is.")
-        return lambda: as_client(endpoint, region)
-    return lambda: as_root(settings_of(data), account, region)
 
 
 def _each(wanted: Configuration, stage: str, look: Callable[[Any], Any]) -> list[Any]:

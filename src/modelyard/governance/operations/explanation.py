@@ -187,7 +187,7 @@ def _word(decision: Decision) -> str:
 def _statement(context: Context, subject: Subject, resource: Resource, matched: MatchedStatement) -> Request:
     policy, statement = matched.policy, matched.statement
     trust = policy.kind is PolicyKind.TRUST
-    kind, name = subject.sources.get(policy, ("trust" if trust else "resource", resource.arn))
+    kind, name = subject.sources.get(policy, ("trust" if trust else "resource", _holder(resource.arn)))
     shown: Request = {
         "PolicyType": kind,
         "PolicyName": name,
@@ -196,7 +196,7 @@ def _statement(context: Context, subject: Subject, resource: Resource, matched: 
     }
     if statement.sid:
         shown["Sid"] = statement.sid
-    if name != resource.arn or resource.account == context.account:
+    if kind not in ("trust", "resource") or resource.account == context.account:
         # The words of a policy of another account are that account's to show.
         shown["Statement"] = _text(policy, statement.index)
     return shown
@@ -207,6 +207,15 @@ def _text(policy: Policy, index: int) -> str:
         return orjson.dumps(policy.broken).decode()
     statements = orjson.loads(policy.text)["Statement"]
     return orjson.dumps(statements[index] if isinstance(statements, list) else statements).decode()
+
+
+def _holder(arn: str) -> str:
+    """What has the policy that a resource stands under: the group of a version, the bucket of an object."""
+    parts = arn.split(":", 5)
+    if len(parts) == 6 and parts[2] == "s3":
+        return arn.partition("/")[0]
+    version = _VERSION.fullmatch(parts[5]) if len(parts) == 6 and parts[2] == "sagemaker" else None
+    return arn if version is None else ":".join([*parts[:5], f"model-package-group/{version[1]}"])
 
 
 _LACKING = {
@@ -225,7 +234,7 @@ def _missing(decision: Decision, principal: Principal, resource: Resource, actio
     kind, words = _LACKING[decision.reason]
     on_resource = kind in ("resource", "trust")
     account = resource.account if on_resource else principal.account
-    attached_to = resource.arn if on_resource else principal.role_arn or principal.arn
+    attached_to = _holder(resource.arn) if on_resource else principal.role_arn or principal.arn
     verb = "allows" if kind == "identity" else "does not allow" if kind != "session" else "do not allow"
     sentence = f"{words.format(whom=attached_to)} in account {account} {verb} {action} on {resource.arn}."
     return {"Account": account, "PolicyType": kind, "AttachedTo": attached_to, "Message": sentence}
