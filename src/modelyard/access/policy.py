@@ -53,20 +53,18 @@ class Statement:
     conditions: tuple[Condition, ...]
     fixed_conditions: tuple[Condition, ...] = ()
     """Those of the conditions that are the same for all resources: they do not look at tags of the resource."""
+    applies: Condition = field(init=False)
+    """Whether resource and conditions match; action and principal are asked for by themselves."""
+
+    def __post_init__(self) -> None:
+        """Make one function of resource and conditions: callers may have hundreds of statements on one action."""
+        tests = (*(() if self.matches_resource is None else (self.matches_resource,)), *self.conditions)
+        object.__setattr__(self, "applies", tests[0] if len(tests) == 1 else _all_of(tests))
 
     @property
     def unconditional(self) -> bool:
         """True when nothing but the action (and the principal) matters."""
         return self.matches_resource is None and not self.conditions
-
-    def applies(self, context: RequestContext) -> bool:
-        """Whether resource and conditions match; action and principal are asked for by themselves."""
-        if self.matches_resource is not None and not self.matches_resource(context):
-            return False
-        for condition in self.conditions:  # noqa: SIM110 -- a generator costs more than the rest
-            if not condition(context):
-                return False
-        return True
 
     def grade(self, caller: Principal) -> Grade:
         """How directly the statement speaks of the caller; DIRECT in policies that have no principals."""
@@ -75,6 +73,19 @@ class Statement:
         if self.except_principals is not None and self.except_principals.excepts(caller):
             return Grade.NONE
         return Grade.DIRECT
+
+
+def _all_of(tests: tuple[Condition, ...]) -> Condition:
+    if not tests:
+        return always
+
+    def applies(context: RequestContext) -> bool:
+        for test in tests:  # noqa: SIM110 -- a generator costs more than the rest
+            if not test(context):
+                return False
+        return True
+
+    return applies
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -39,8 +39,9 @@ class Seeing:
         return [row for row, arns in named if self._sees(arns[0], tags.of(*arns))]
 
     def _sees(self, arn: str, tags: Mapping[str, str]) -> bool:
-        whole = self._permission.resource
-        asked = replace(self._permission, resource=Resource(arn, whole.account, tags, whole.policy))
+        listed = self._permission
+        whole = listed.resource
+        asked = Permission(listed.action, Resource(arn, whole.account, tags, whole.policy), listed.conditions)
         return decide(self._context.principal, asked, self._context.facts).allowed
 
 
