@@ -23,6 +23,8 @@ NAMES = (
     "interpreter_lock",
     "front_door",
     "object_memory",
+    "audit_cost",
+    "event_delivery",
     "concurrent_registrations",
     "registry_against_peers",
     "registry_growth",

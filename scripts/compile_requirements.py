@@ -11,7 +11,7 @@ from make_environment import PROJECT, Environment
 
 FOLDER = Path("requirements")
 COMPILATIONS = (
-    ("development.txt", ["pyproject.toml", "--extra", "development", "--extra", "demo"]),
+    ("development.txt", ["pyproject.toml", "--extra", "development", "--extra", "demo", "--extra", "signing"]),
     ("demo.txt", ["pyproject.toml", "--extra", "demo", "-c", "requirements/development.txt"]),
     ("tools.txt", ["requirements/tools.in", "-c", "requirements/development.txt"]),
     ("runtime.txt", ["pyproject.toml", "-c", "requirements/development.txt"]),

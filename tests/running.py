@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 from botocore.config import Config
 
@@ -115,7 +116,7 @@ class RunningYard:
     ) -> Any:
         """A boto3 client, the account's administrator unless other credentials are given. It does not retry."""
         signer = credentials or self.admin(account)
-        return boto3.client(
+        return self._session().client(
             service,
             endpoint_url=self.endpoint,
             region_name=region,
@@ -124,6 +125,13 @@ class RunningYard:
             aws_session_token=signer.session_token,
             config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}).merge(config or Config()),
         )
+
+    @cache  # noqa: B019 - as above
+    def _session(self) -> boto3.Session:
+        """What boto3 knows, and the service `modelyard` as well."""
+        session = botocore.session.Session()
+        session.set_config_variable("data_path", self.environment()["AWS_DATA_PATH"])
+        return boto3.Session(botocore_session=session)
 
     def defects(self) -> list[str]:
         """The tracebacks that the server logged: a request must never end in one."""

@@ -25,7 +25,9 @@ from benchmarks.common.yards import Yard
 from modelyard.access.permission import RequestFacts
 from modelyard.access.principal import Principal, PrincipalKind
 from modelyard.dispatch.context import Context
+from modelyard.registry.integrity import Kind
 from modelyard.registry.operations import packages
+from modelyard.registry.operations.preparation import Finding, Prepared
 from modelyard.settings import load_settings
 from modelyard.storage import Storage, open_storage
 
@@ -38,6 +40,9 @@ _NAMES = {
     "search_item": "id, space_id, resource_key, modified, tags, record",
     "search_text": "name_id, value, item_id",
     "search_number": "name_id, value, item_id",
+    "version_integrity": "package_id, unhashed, document",
+    "version_decision": "package_id, arn, decided, subject, principal, actor, state_before, state_after, reason,"
+    " effective, counts, approvals, required",
 }
 COLUMNS = {table: names.split(", ") for table, names in _NAMES.items()}
 """The tables that grow with every version, and their columns in the order in which the operation names them."""
@@ -47,7 +52,7 @@ NOT_SEEDED = ("INSERT INTO event ", "INSERT INTO past_state ")
 
 Rows = dict[str, list[tuple[Any, ...]]]
 _INSERT = re.compile(r"INSERT INTO (\w+) \(([\w, ]+)\) VALUES ([:\w, ()]+)")
-_VALUES = re.compile(r"\(([:\w, ]+)\)")
+_VALUES = re.compile(r"\((:[:\w, ]+)\)")
 
 
 @dataclass(frozen=True)
@@ -129,9 +134,16 @@ class Notebook:
             tokens=nothing,
             dispatcher=nothing,
             transaction=self,  # type: ignore[arg-type]
-            prepared=version.figures(number),
+            prepared=_prepared(number),
         )
         packages.create_model_package(context, version.request(number))
+
+
+def _prepared(number: int) -> Prepared:
+    """What looking at the number-th version finds: its figures, and that its artifact is not there."""
+    uri = version.artifact(number)
+    missing = Finding(reason=f"There is no object {uri}.")
+    return Prepared(figures=version.figures(number), findings={(Kind.OBJECT, uri, None): missing})
 
 
 @cache
@@ -293,10 +305,12 @@ def _compare(storage: Storage, tx: Any, number: int) -> None:
     (package,) = _select(tx, "model_package", "folded = :a AND version = :b", {"a": group, "b": number_in_group})
     (item,) = _select(tx, "search_item", "resource_key = :a", {"a": f"~model-package/{group}/{number_in_group}"})
     entries = {table: _select(tx, table, "item_id = :a", {"a": item[0]}) for table in ("search_text", "search_number")}
+    of_package = ("version_integrity", "version_decision")
+    known = {table: _select(tx, table, "package_id = :a", {"a": package[0]}) for table in of_package}
     first = {"model_package": package[0] - number, "search_item": item[0] - number}
     notebook = Notebook(replace(_place(storage, 0), first=first))
     notebook.register(number, package[COLUMNS["model_package"].index("created")])
-    for table, rows in {"model_package": [package], "search_item": [item], **entries}.items():
+    for table, rows in {"model_package": [package], "search_item": [item], **entries, **known}.items():
         if sorted(map(repr, rows)) != sorted(map(repr, notebook.rows[table])):
             raise RuntimeError(f"{table} differs from what registering writes:\n{rows}\n{notebook.rows[table]}")
 

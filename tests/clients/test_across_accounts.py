@@ -12,6 +12,8 @@ import boto3
 import httpx
 import pytest
 from botocore.exceptions import ClientError
+from tests.clients.environments import client_environment
+from tests.clients.test_sdk import PROGRAMS, run
 from tests.running import ACCOUNT, OTHER_ACCOUNT, Credentials, RunningYard, both_databases
 
 pytestmark = [pytest.mark.slow, both_databases]
@@ -239,3 +241,150 @@ def test_registering_by_the_groups_arn(town: Town, monkeypatch: pytest.MonkeyPat
     kept = registered.get_registered_artifact(ModelPackageArn=made)
     assert (kept["Body"].read(), kept["Sha256"]) == (MODEL, hashlib.sha256(MODEL).hexdigest())
     town.yard.modelyard("verify")
+
+
+def policy(*actions: str, resource: Any = None) -> str:
+    """A policy of the training account that lets the registry account, as the mission writes them."""
+    statement = {"Sid": "AddPerm", "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{REGISTRY}:root"}, "Action": actions}
+    return json.dumps(
+        {"Version": "2012-10-17", "Statement": [statement if resource is None else {**statement, "Resource": resource}]}
+    )
+
+
+class Doors:
+    """The three policies of the training account: each is opened and shut by itself."""
+
+    def __init__(self, town: Town) -> None:
+        self.town = town
+        self.grant = ""
+
+    def open_repository(self) -> None:
+        text = policy("ecr:BatchGetImage", "ecr:Describe*")
+        self.town.training("ecr").set_repository_policy(repositoryName=self.town.repository, policyText=text)
+
+    def shut_repository(self) -> None:
+        self.town.training("ecr").delete_repository_policy(repositoryName=self.town.repository)
+
+    def open_bucket(self) -> None:
+        bucket = f"arn:aws:s3:::{self.town.bucket}"
+        text = policy("s3:GetObject", "s3:GetBucketAcl", "s3:GetObjectAcl", resource=[bucket, f"{bucket}/*"])
+        self.town.training("s3").put_bucket_policy(Bucket=self.town.bucket, Policy=text)
+
+    def shut_bucket(self) -> None:
+        self.town.training("s3").delete_bucket_policy(Bucket=self.town.bucket)
+
+    def open_key(self) -> None:
+        operations = ["Decrypt", "GenerateDataKey"]
+        made = self.town.training("kms").create_grant(GranteePrincipal=REGISTRY, KeyId=self.town.key, Operations=operations)
+        self.grant = made["GrantId"]
+
+    def shut_key(self) -> None:
+        self.town.training("kms").revoke_grant(KeyId=self.town.key, GrantId=self.grant)
+
+
+def registered_from_training(town: Town) -> str:
+    """A version that waits in the registry account for its approval, registered by the training account by the group's ARN."""
+    sagemaker = town.registry("sagemaker")
+    group = f"Flow-{uuid4().hex[:8]}"
+    arn = sagemaker.create_model_package_group(ModelPackageGroupName=group)["ModelPackageGroupArn"]
+    statement = {
+        "Sid": "AddPermModelPackageVersion",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{TRAINING}:root"},
+        "Action": ["sagemaker:CreateModelPackage"],
+        "Resource": f"arn:aws:sagemaker:us-east-1:{REGISTRY}:model-package/{group}/*",
+    }
+    text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sagemaker.put_model_package_group_policy(ModelPackageGroupName=group, ResourcePolicy=text)
+    made = town.training("sagemaker").create_model_package(
+        ModelPackageGroupName=arn,
+        ModelApprovalStatus="PendingManualApproval",
+        InferenceSpecification={
+            "Containers": [{"Image": town.image, "ModelDataUrl": f"s3://{town.bucket}/model.tar.gz"}],
+            "SupportedContentTypes": ["text/csv"],
+            "SupportedResponseMIMETypes": ["text/csv"],
+        },
+    )
+    version: str = made["ModelPackageArn"]
+    return version
+
+
+def test_a_model_of_it_takes_all_three_policies(town: Town) -> None:
+    """CreateModel in the registry account needs approval, image, object and key; each refusal says which policy lacks what."""
+    version, doors, sagemaker = registered_from_training(town), Doors(town), town.registry("sagemaker")
+    role = f"arn:aws:iam::{REGISTRY}:role/ModelyardExecutionRole"
+    repository = f"arn:aws:ecr:us-east-1:{TRAINING}:repository/{town.repository}"
+
+    def create(**more: Any) -> str:
+        """The refusal of CreateModel; empty when a model was made."""
+        request = {"ModelName": f"m-{uuid4().hex[:8]}", "PrimaryContainer": {"ModelPackageName": version}, **more}
+        try:
+            sagemaker.create_model(**request)
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "ValidationException"
+            return str(error.response["Error"]["Message"])
+        sagemaker.delete_model(ModelName=request["ModelName"])
+        return ""
+
+    for opens in (doors.open_repository, doors.open_bucket, doors.open_key):
+        opens()
+    assert create().startswith(f"ModelPackage {version} has the ModelApprovalStatus PendingManualApproval")
+    sagemaker.update_model_package(ModelPackageArn=version, ModelApprovalStatus="Approved")
+    assert create() == "" and create(ExecutionRoleArn=role) == ""
+    key, bucket = town.key, f"arn:aws:s3:::{town.bucket}"
+    lacks = [
+        (
+            doors.shut_repository,
+            doors.open_repository,
+            f"The policy of {repository} in account {TRAINING} does not allow ecr:BatchGetImage",
+        ),
+        (doors.shut_bucket, doors.open_bucket, f"The policy of {bucket} in account {TRAINING} does not allow s3:GetObject"),
+        (
+            doors.shut_key,
+            doors.open_key,
+            f"The policy of {key} in account {TRAINING} does not allow kms:Decrypt on {key}, and no grant",
+        ),
+    ]
+    for shut, opens, sentence in lacks:
+        shut()
+        for refusal in (create(), create(ExecutionRoleArn=role)):
+            assert sentence in refusal
+        opens()
+        assert create() == ""
+    iam = town.registry("iam")
+    poor = f"poor-{uuid4().hex[:8]}"
+    trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    arn = iam.create_role(RoleName=poor, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    for action in ("ecr:BatchGetImage", "s3:GetObject", "kms:Decrypt"):
+        assert f"No policy of {arn} in account {REGISTRY} allows {action} on " in create(ExecutionRoleArn=arn)
+        allowed = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]}
+        iam.put_role_policy(RoleName=poor, PolicyName=action.replace(":", "-"), PolicyDocument=json.dumps(allowed))
+    assert create(ExecutionRoleArn=arn) == ""
+    kept = {"ModelName": f"kept-{uuid4().hex[:8]}", "PrimaryContainer": {"ModelPackageName": version}}
+    sagemaker.create_model(**kept)
+    sagemaker.delete_model_package(ModelPackageName=version)
+    assert sagemaker.describe_model(ModelName=kept["ModelName"])["PrimaryContainer"] == {"ModelPackageName": version}
+    assert "does not exist" in create()
+    town.yard.modelyard("verify")
+
+
+def test_the_sdk_makes_a_model_of_it(database: str, town: Town) -> None:
+    """SDK v2 in the registry account: it approves the version by itself, and makes the model once the three policies let it."""
+    version, doors = registered_from_training(town), Doors(town)
+    environment = town.yard.environment(REGISTRY, profile="execution-role")
+
+    def make() -> dict[str, Any]:
+        name = f"sdk-{uuid4().hex[:8]}"
+        printed: dict[str, Any] = json.loads(
+            run(client_environment("sdk2"), PROGRAMS / "sdk2_model.py", version, name, environment=environment)
+        )
+        return printed
+
+    doors.open_repository()
+    doors.open_bucket()
+    refusal = make()
+    assert refusal["approval"] == "Approved" and refusal["refused"]["Code"] == "ValidationException"
+    assert f"The policy of {town.key} in account {TRAINING} does not allow kms:Decrypt" in refusal["refused"]["Message"]
+    doors.open_key()
+    assert make()["model"][2] == {"ModelPackageName": version, "Environment": {"A": "b"}}

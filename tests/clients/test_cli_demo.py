@@ -21,9 +21,11 @@ def test_the_demo_holds_what_it_claims(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     steps = re.findall(r"^(\d+)\. (.*)$", done.stdout, re.MULTILINE)
-    assert [int(number) for number, _ in steps] == list(range(1, 10))
-    assert done.stdout.count("✓") >= 12
-    assert "AccessDeniedException" in done.stdout and "PendingManualApproval" in done.stdout
+    assert [int(number) for number, _ in steps] == list(range(1, 14))
+    assert done.stdout.count("✓") >= 17
+    for told in ("AccessDeniedException", "PendingManualApproval", "MetadataProperties is missing", "ApproverIsNotRegistrant"):
+        assert told in done.stdout
+    assert "the audit trail cannot be changed" in done.stdout and "whole        yes" in done.stdout
     assert (tmp_path / "demo.svg").read_text().startswith("<svg")
     assert running.address_of(tmp_path / "demo" / "data") is None
 
@@ -41,7 +43,7 @@ def test_what_it_says_to_try_next_works(tmp_path: Path) -> None:
         shown = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
         server.terminate()
     assert shown.returncode == 0, shown.stderr
-    assert "clinic-tumour-screening" in shown.stdout and "regression/model.tar.gz" in shown.stdout
+    assert "clinic-tumour-screening" in shown.stdout and "forest/model.tar.gz" in shown.stdout
 
 
 def test_a_demo_that_cannot_start_says_so(tmp_path: Path) -> None:

@@ -99,6 +99,31 @@ def test_sdk_3_reads_updates_and_deletes(database: str, environment: dict[str, s
 
 
 @both_databases
+@pytest.mark.seen
+def test_sdk_2_and_3_make_models_of_a_version(database: str, yard: RunningYard, environment: dict[str, str]) -> None:
+    """SDK v2 approves a version and makes a model of it; sagemaker-core makes, lists and deletes models and configurations."""
+    client, group = yard.client("sagemaker"), f"models-{database}"
+    client.create_model_package_group(ModelPackageGroupName=group)
+    specification = {"Containers": [{"Image": "i"}]}
+    registered = client.create_model_package(ModelPackageGroupName=group, InferenceSpecification=specification)
+    package, here = registered["ModelPackageArn"], f"arn:aws:sagemaker:us-east-1:{ACCOUNT}"
+    printed = run(client_environment("sdk2"), PROGRAMS / "sdk2_model.py", package, f"SDK2-{database}", environment=environment)
+    assert json.loads(printed) == {
+        "model": [f"{here}:model/sdk2-{database}", ROLE, {"ModelPackageName": package, "Environment": {"A": "b"}}],
+        "tags": [{"Key": "team", "Value": "fraud"}],
+        "approval": "Approved",
+    }
+    printed = run(client_environment("sdk3"), PROGRAMS / "sdk3_models.py", package, f"sdk3-{database}", environment=environment)
+    assert json.loads(printed) == {
+        "model": [f"{here}:model/sdk3-{database}", f"{here}:model/sdk3-{database}", package, True],
+        "config": [f"{here}:endpoint-config/sdk3-{database}", f"sdk3-{database}", 2, 1.0],
+        "listed": [[f"sdk3-{database}"], [f"sdk3-{database}"]],
+        "left": 0,
+    }
+    assert client.list_models(NameContains=database)["Models"] == []
+
+
+@both_databases
 @pytest.mark.documented
 def test_javascript_registers_lists_and_approves(database: str, environment: dict[str, str]) -> None:
     """The AWS SDK for JavaScript v3: STS, register, approve, page through a list, a modelled error, and an object."""

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 
 from botocore.parsers import create_parser
 from defusedxml import ElementTree
-from tests.fuzz.requests import operation_model
+from tests.fuzz.requests import operation_model, protocol_of
 from tests.fuzz.wire import Answer
 
-XML = ("s3", "iam", "sts")
-"""Services that answer XML; the others answer JSON."""
-REST_JSON = ("modelyard-runtime",)
-"""Services whose errors have their code in a header alone."""
+CONTENT_TYPES = {
+    "json": ("application/x-amz-json-1.0", "application/x-amz-json-1.1"),
+    "rest-json": ("application/json",),
+    "query": ("text/xml",),
+    "rest-xml": ("application/xml",),
+}
+"""What a refusal is written as, by the protocol of its service."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,8 @@ def refusal_in(answer: Answer, service: str) -> Refusal:
         assert answer.body == b""
         return Refusal(answer.status, "", "")
     kind = answer.headers["content-type"]
-    if service in XML:
-        assert kind in ("application/xml", "text/xml"), answer
-    elif service in REST_JSON:
-        assert kind == "application/json", answer
-    elif service != "any":
-        assert kind.startswith("application/x-amz-json-1."), answer
+    if service != "any":
+        assert kind in CONTENT_TYPES[protocol_of(service)], answer
     if "json" in kind:
         code, message = answer.headers["x-amzn-errortype"], json.loads(answer.body)["message"]
         assert json.loads(answer.body).get("__type", code) == code

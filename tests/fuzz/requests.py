@@ -37,6 +37,18 @@ def operation_model(service: str, operation: str) -> OperationModel:
     return _SESSION.get_service_model(service).operation_model(operation)
 
 
+@cache
+def protocol_of(service: str) -> str:
+    """The protocol that botocore speaks to a service."""
+    return _SESSION.get_service_model(service).resolved_protocol
+
+
+@cache
+def host_of(service: str) -> str:
+    """The name that AWS gives to a service's host."""
+    return f"{_SESSION.get_service_model(service).endpoint_prefix}.us-east-1.amazonaws.com"
+
+
 class Requests:
     """Strategies for the requests of one operation, with the names of what exists mixed in."""
 

@@ -6,6 +6,8 @@ import json
 import time
 from typing import Any
 
+from tests.functions import TRUST as FUNCTION_TRUST
+from tests.functions import zipped
 from tests.fuzz.wire import Wire
 
 ANYTHING = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
@@ -47,6 +49,7 @@ class Seeds:
         self._artifact = f"{ARN}artifact/{'0' * 32}"
         self._receipt = "none"
         self._key = "none"
+        self._alias = "alias/fuzz"
         self._ciphertext = b""
         self._grant = {"GrantId": "none", "GrantToken": "none"}
         self._layer_upload = "00000000-0000-0000-0000-000000000000"
@@ -59,6 +62,7 @@ class Seeds:
         """Values by the names of members."""
         version = self.version or f"{ARN}model-package/fuzz-group/1"
         arns = [f"{ARN}model-package-group/fuzz-group", version, f"{ARN}model-card/fuzz-card"]
+        hosted = [f"{ARN}model/fuzz-model", f"{ARN}endpoint-config/fuzz-config"]
         documents = [ANYTHING, TRUST]
         entities = [self._artifact, f"{ARN}action/fuzz-action", f"{ARN}context/fuzz-context"]
         return {
@@ -66,6 +70,9 @@ class Seeds:
             "ModelPackageName": [version, f"{ARN}model-package/fuzz-alone", "fuzz-alone"],
             "ModelPackageArn": [version],
             "ModelPackageArnList": [version],
+            "ModelName": ["fuzz-model"],
+            "EndpointConfigName": ["fuzz-config"],
+            "ExecutionRoleArn": ["arn:aws:iam::111122223333:role/ModelyardExecutionRole"],
             "ModelCardName": ["fuzz-card", f"{ARN}model-card/fuzz-card"],
             "Content": [CARD],
             "ModelCardContent": [CARD],
@@ -76,8 +83,8 @@ class Seeds:
             "DestinationArn": entities,
             "StartArns": entities,
             "LineageGroupName": ["sagemaker-default-lineage-group"],
-            "ResourceArn": [*arns, *entities],
-            "SourceUri": [version, f"{ARN}model-package/fuzz-alone"],
+            "ResourceArn": [*arns, *entities, *hosted],
+            "SourceUri": [version, f"{ARN}model-package/fuzz-alone", hosted[0]],
             "ResourcePolicy": [ANYTHING.replace('"Action"', '"Principal": "*", "Action"').replace('"*"}]', f'"{arns[0]}"}}]')],
             "Resource": ["ModelPackage", "ModelPackageGroup", "ModelCard"],
             "Name": ["ModelPackageGroupName", "ModelApprovalStatus", "ModelPackageVersion", "CreationTime", "Tags.team"],
@@ -111,11 +118,11 @@ class Seeds:
             "logStreamName": ["stream"],
             "logStreamNames": ["stream"],
             "filterPattern": ["ERROR -x", '{ $.a[0].b = "x*" && ($.c > 1 || $.d NOT EXISTS) }'],
-            "KeyId": [self._key, self._key.rpartition("/")[2], "alias/fuzz", "alias/aws/s3"],
-            "SourceKeyId": [self._key, "alias/fuzz"],
+            "KeyId": [self._key, self._key.rpartition("/")[2], self._alias, "alias/aws/s3"],
+            "SourceKeyId": [self._key, self._alias],
             "DestinationKeyId": [self._key, "alias/aws/s3"],
             "TargetKeyId": [self._key],
-            "AliasName": ["alias/fuzz"],
+            "AliasName": [self._alias],
             "CiphertextBlob": [self._ciphertext],
             "GrantId": [self._grant["GrantId"]],
             "GrantToken": [self._grant["GrantToken"]],
@@ -133,6 +140,13 @@ class Seeds:
             "policyText": [REPOSITORY_POLICY, "{}"],
             "resourceArn": [REPOSITORY, LOG_GROUP],
             "retentionInDays": [1, 3653],
+            "FunctionName": ["fuzz-function"],
+            "EventSourceArn": ["arn:aws:sqs:us-east-1:111122223333:fuzz-queue"],
+            "Qualifier": ["$LATEST"],
+            "Role": ["arn:aws:iam::111122223333:role/fuzz-function-role"],
+            "Runtime": ["python3.11"],
+            "ZipFile": [zipped()],
+            "InvocationType": ["DryRun", "Event"],
         }
 
     def _make(self, service: str, operation: str, **parameters: Any) -> bytes:
@@ -154,7 +168,16 @@ class Seeds:
             self.version = json.loads(made)["ModelPackageArn"]
         self._make("sagemaker", "CreateModelPackage", ModelPackageName="fuzz-alone", InferenceSpecification=SPECIFICATION)
         self._make("sagemaker", "CreateModelCard", ModelCardName="fuzz-card", Content=CARD, ModelCardStatus="Draft")
+        self._sow_hosting()
         self._sow_lineage()
+
+    def _sow_modelyard(self) -> None:
+        self._sow_sagemaker()
+
+    def _sow_hosting(self) -> None:
+        self._make("sagemaker", "CreateModel", ModelName="fuzz-model", PrimaryContainer={"ModelPackageName": "fuzz-alone"})
+        variant = {"VariantName": "v", "ModelName": "fuzz-model", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+        self._make("sagemaker", "CreateEndpointConfig", EndpointConfigName="fuzz-config", ProductionVariants=[variant])
 
     def _sow_lineage(self) -> None:
         source = {"SourceUri": "s3://fuzz-bucket/model.tar.gz"}
@@ -186,16 +209,20 @@ class Seeds:
         self._sow_iam()
 
     def _sow_kms(self) -> None:
-        described = self._make("kms", "DescribeKey", KeyId=self._key)
-        if b'"Enabled":true' not in described.replace(b" ", b""):
+        grant = {"KeyId": self._alias, "GranteePrincipal": "111122223333", "Operations": ["Decrypt"]}
+        if self._wire.call("kms", "CreateGrant", grant).status >= 300:
+            # A request disabled the key, let it expire, or gave it a policy that shuts everybody out.
             self._key = json.loads(self._make("kms", "CreateKey"))["KeyMetadata"]["Arn"]
-        self._make("kms", "CreateAlias", AliasName="alias/fuzz", TargetKeyId=self._key)
-        self._make("kms", "UpdateAlias", AliasName="alias/fuzz", TargetKeyId=self._key)
-        self._ciphertext = base64.b64decode(
-            json.loads(self._make("kms", "Encrypt", KeyId=self._key, Plaintext=b"x")).get("CiphertextBlob", "")
-        )
-        made = self._make("kms", "CreateGrant", KeyId=self._key, GranteePrincipal="111122223333", Operations=["Decrypt"])
-        self._grant = {**self._grant, **json.loads(made)}
+            self._alias = f"alias/fuzz-{self._key[-36:]}"
+            self._make("kms", "CreateAlias", AliasName=self._alias, TargetKeyId=self._key)
+        described = json.loads(self._make("kms", "DescribeKey", KeyId=self._alias))
+        self._key = described["KeyMetadata"]["Arn"]
+        sealed = self._wire.call("kms", "Encrypt", {"KeyId": self._alias, "Plaintext": b"x"})
+        if sealed.status < 300:
+            self._ciphertext = base64.b64decode(json.loads(sealed.body)["CiphertextBlob"])
+        made = self._wire.call("kms", "CreateGrant", {**grant, "KeyId": self._alias})
+        if made.status < 300:
+            self._grant = json.loads(made.body)
 
     def _sow_ecr(self) -> None:
         self._make("ecr", "CreateRepository", repositoryName="fuzz-repository")
@@ -215,6 +242,13 @@ class Seeds:
         received = json.loads(self._make("sqs", "ReceiveMessage", QueueUrl=f"{QUEUES}fuzz-queue"))
         for message in received.get("Messages", []):
             self._receipt = message["ReceiptHandle"]
+
+    def _sow_lambda(self) -> None:
+        self._sow_sqs()
+        role = "arn:aws:iam::111122223333:role/fuzz-function-role"
+        self._make("iam", "CreateRole", RoleName="fuzz-function-role", AssumeRolePolicyDocument=FUNCTION_TRUST)
+        settings = {"Runtime": "python3.11", "Handler": "app.handler", "Role": role, "Code": {"ZipFile": zipped()}}
+        self._make("lambda", "CreateFunction", FunctionName="fuzz-function", **settings)
 
     def _sow_logs(self) -> None:
         self._make("logs", "CreateLogGroup", logGroupName="/fuzz")

@@ -11,8 +11,12 @@ from hypothesis import strategies as st
 from tests.fuzz.answers import Refusal, checked
 from tests.fuzz.conftest import FuzzedYard
 from tests.fuzz.hostile import HOSTILE
+from tests.fuzz.requests import host_of
 from tests.fuzz.wire import Answer, Message, message_of, sign
+from tests.unit.aws.samples import Samples
 
+from modelyard.aws.models import extra_services, installed_models, own_models, read_model
+from modelyard.aws.services import KNOWN
 from modelyard.dispatch.operation import table
 from modelyard.server.composition import import_parts
 
@@ -41,28 +45,26 @@ def turned_away(fuzzed: FuzzedYard, answer: Answer, service: str) -> Refusal:
     return refusal
 
 
+def smallest_request(service: str, operation: str) -> dict:
+    """A request of the required members alone."""
+    model = next(
+        read_model(directory, one)
+        for directory, services in ((installed_models(), KNOWN), (own_models(), extra_services(own_models())))
+        for one in services
+        if one.name == service
+    )
+    definition = model.operations[operation]
+    return Samples(model).smallest(model.shape(definition["input"])) if "input" in definition else {}
+
+
 @pytest.mark.parametrize(("service", "operation"), sorted(table()))
 def test_no_operation_answers_the_unsigned(fuzzed: FuzzedYard, service: str, operation: str):
     """Without a signature no operation does anything, or says what exists."""
     fuzzed.seeds.sow(service)
     before = fuzzed.changes()
-    unsigned = Message("POST", "/")
-    if service == "sagemaker":
-        unsigned = Message("POST", "/", "", {"x-amz-target": f"SageMaker.{operation}".encode()}, b"{}")
-    elif service != "s3":
-        unsigned.headers["content-type"] = b"application/x-www-form-urlencoded"
-        unsigned.body = f"Action={operation}&Version={'2011-06-15' if service == 'sts' else '2010-05-08'}".encode()
-    else:
-        from tests.unit.aws.samples import Samples
-
-        from modelyard.aws.models import installed_models, read_model
-        from modelyard.aws.services import KNOWN
-
-        model = read_model(installed_models(), next(one for one in KNOWN if one.name == "s3"))
-        definition = model.operations[operation]
-        shape = model.shape(definition["input"]) if "input" in definition else None
-        smallest = Samples(model).smallest(shape)
-        unsigned = message_of("s3", operation, {**smallest, "Bucket": "fuzz-bucket"} if "Bucket" in smallest else smallest)
+    smallest = smallest_request(service, operation)
+    unsigned = message_of(service, operation, {**smallest, "Bucket": "fuzz-bucket"} if "Bucket" in smallest else smallest)
+    unsigned.headers["host"] = host_of(service).encode()
     turned_away(fuzzed, fuzzed.wire.deliver(unsigned), service)
     assert fuzzed.changes() == before
 

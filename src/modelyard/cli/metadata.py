@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from modelyard.cli.calling import as_root
-from modelyard.cli.options import DEFAULT_DATA, Account, Data, Region, settings_of
+from modelyard.cli.options import DEFAULT_DATA, Account, Data, Region, settings_of, version_arn
 from modelyard.cli.output import print_json, say
 
 app = typer.Typer(name="metadata", help="Read and write the JSON document that a version carries.", no_args_is_help=True)
@@ -27,7 +27,7 @@ def get(
     """Print the document of a version."""
     asked = {} if revision is None else {"Revision": revision}
     with as_root(settings_of(data), account, region) as call:
-        arn = _arn(version, call.region, call.account)
+        arn = version_arn(version, call.region, call.account)
         found = call("modelyard", "GetVersionMetadata", ModelPackageArn=arn, **asked)
     print_json(json.loads(found["Document"]))
 
@@ -43,10 +43,6 @@ def put(
     """Let a version carry a document. The ones before stay as earlier revisions."""
     text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     with as_root(settings_of(data), account, region) as call:
-        arn = _arn(version, call.region, call.account)
+        arn = version_arn(version, call.region, call.account)
         made = call("modelyard", "PutVersionMetadata", ModelPackageArn=arn, Document=text)
     say(f"{arn} has revision {made['Revision']}.")
-
-
-def _arn(version: str, region: str, account: str) -> str:
-    return version if version.startswith("arn:") else f"arn:aws:sagemaker:{region}:{account}:model-package/{version}"

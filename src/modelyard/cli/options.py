@@ -39,3 +39,8 @@ Output = Annotated[Format, typer.Option("--output", help="A table for people, or
 def settings_of(data: Path, **given: object) -> Settings:
     """The settings for `data`: what is given here, else the environment's, else the file's, else the defaults."""
     return load_settings(data.absolute(), os.environ, **given)
+
+
+def version_arn(version: str, region: str, account: str) -> str:
+    """The ARN of a version that a command names: `group/3`, the name of an unversioned package, or an ARN."""
+    return version if version.startswith("arn:") else f"arn:aws:sagemaker:{region}:{account}:model-package/{version}"

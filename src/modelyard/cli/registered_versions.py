@@ -1,7 +1,8 @@
-"""Whether the bytes that versions were registered with are still those bytes."""
+"""Whether the bytes that versions were registered with are still those bytes, and their signatures those that were put."""
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import chain
 from typing import Any
 
@@ -10,10 +11,12 @@ from modelyard.cli.copies import PAGE
 from modelyard.object_store import store_pins
 from modelyard.object_store.encryption import sealed_size
 from modelyard.object_store.object_version import Part
-from modelyard.registry import governance_store, store
+from modelyard.registry import dsse, governance_store, signature_bundle, store, store_signatures
 from modelyard.registry.hashing import hashed
 from modelyard.registry.integrity import UNVERIFIED
 from modelyard.registry.model_package import PackageName
+from modelyard.registry.signature_bundle import NotASignature
+from modelyard.registry.store_signatures import Signature
 from modelyard.storage.interface import Storage
 
 Document = dict[str, Any]
@@ -48,6 +51,34 @@ def verify_versions(storage: Storage, blobs: BlobStore, damaged: Container[str])
         if problems and _is_there(storage, at):
             found.problems += problems
     return found
+
+
+def verify_signatures(storage: Storage) -> list[str]:
+    """What is wrong with the signatures of versions: each is verified anew with the key that it was taken with."""
+    problems: list[str] = []
+    last = 0
+    while True:
+        with storage.read() as tx:
+            page = store_signatures.after(tx, last, PAGE)
+        if not page:
+            return problems
+        for number, at, kept, bundle in page:
+            problem = _signature_problem(kept, bundle)
+            if problem is not None and _is_there(storage, at):
+                problems.append(f"{at.arn}: the signature {kept.id} {problem}")
+            last = number
+
+
+def _signature_problem(kept: Signature, bundle: bytes) -> str | None:
+    if sha256(bundle).hexdigest() != kept.id:
+        return "was changed."
+    try:
+        verified = signature_bundle.verify(bundle, kept.public_key)
+    except NotASignature as error:
+        return f"does not hold: {error}"
+    if dsse.fingerprint(verified.key) != kept.fingerprint or verified.files != kept.files:
+        return "is not what the registry says of it: another key, or other files."
+    return None
 
 
 def _is_there(storage: Storage, at: PackageName) -> bool:

@@ -12,7 +12,7 @@ from modelyard.blobs.directory import DirectoryBlobs
 from modelyard.blobs.interface import Blob, BlobStore
 from modelyard.cli.audit import verify_trail
 from modelyard.cli.copies import PAGE, Progress
-from modelyard.cli.registered_versions import verify_versions
+from modelyard.cli.registered_versions import verify_signatures, verify_versions
 from modelyard.clock import SystemClock
 from modelyard.dispatch import kept_blobs
 from modelyard.events.trail import AuditTrail
@@ -78,6 +78,7 @@ def _verify(storage: Storage, blobs: BlobStore, key_ring: KeyRing, progress: Pro
     registered = verify_versions(storage, blobs, findings.damaged)
     findings.versions = registered.versions
     findings.problems += registered.problems
+    findings.problems += verify_signatures(storage)
     _audit_trail(storage, AuditTrail(key_ring, SystemClock()), findings, progress)
     return findings
 

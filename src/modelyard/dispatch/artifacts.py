@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from modelyard.access.evaluation import Decision
+from modelyard.access.permission import Permission
 from modelyard.blobs.interface import BlobStore
 from modelyard.dispatch.context import Context
 from modelyard.storage.interface import Transaction
@@ -15,6 +17,19 @@ from modelyard.storage.interface import Transaction
 
 class NotLookedUp(Exception):
     """What an address names cannot be looked up by this caller; the text says why, for the client."""
+
+
+class NotKeptHere(NotLookedUp):
+    """The address is of a bucket that this server does not have."""
+
+
+class Denied(NotLookedUp):
+    """The caller is not granted what reading takes."""
+
+    def __init__(self, text: str, permission: Permission, decision: Decision) -> None:
+        super().__init__(text)
+        self.permission = permission
+        self.decision = decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +72,15 @@ class Keeper(Protocol):
 
     def unpin(self, tx: Transaction, holder: str, now: float, *, but: frozenset[int] = frozenset()) -> None:
         """Let go of everything that `holder` keeps, but for those pins."""
+        ...
+
+    def hold(self, tx: Transaction, holder: str, pin: int) -> int:
+        """Keep for another holder what a pin keeps; the number of the new pin. Raises NotLookedUp when there is no such pin."""
+        ...
+
+    def check_pinned(self, context: Context, tx: Transaction, pin: int) -> None:
+        """Make sure that the caller may read what a pin keeps: by the policy of its bucket, as long as there is that bucket,
+        and by that of its key. Raises NotLookedUp, and Denied for who may not."""
         ...
 
     def read_pinned(self, blobs: BlobStore, tx: Transaction, pin: int, caller: Context | None = None) -> Iterator[bytes]:

@@ -4,9 +4,10 @@ As with `artifacts`, that part says once how, and nobody imports another part fo
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from modelyard.dispatch.artifacts import NotKeptHere
 from modelyard.dispatch.context import Context
 from modelyard.storage.interface import Transaction
 
@@ -34,6 +35,13 @@ class ImageFinder(Protocol):
         """The digest of an image, `sha256:…`, None for one that is not here, or that the caller may not look at."""
         ...
 
+    def pull(self, context: Context, tx: Transaction, address: ImageAddress) -> str:
+        """The digest of an image that the caller may pull.
+
+        Raises NotKeptHere where there is no such repository, Denied for who may not pull, NotLookedUp for no such image.
+        """
+        ...
+
 
 _finders: list[ImageFinder] = []
 
@@ -45,8 +53,23 @@ def finds_images(finder: ImageFinder) -> None:
 
 def digest_of(context: Context, tx: Transaction, uri: str) -> str | None:
     """The digest of an image by its address, None where it cannot be looked up."""
+    address = _address(uri)
+    return None if address is None or not _finders else _finders[0].find(context, tx, address)
+
+
+def pull(context: Context, tx: Transaction, uri: str, digest: str | None = None) -> str:
+    """The digest of an image that the caller may pull, by its address, or by the digest that it had.
+
+    Raises NotKeptHere for one that no repository here could have, and what `ImageFinder.pull` raises.
+    """
+    address = _address(uri)
+    if address is None or not _finders:
+        raise NotKeptHere(f"No repository here has {uri}.")
+    return _finders[0].pull(context, tx, address if digest is None else replace(address, digest=digest))
+
+
+def _address(uri: str) -> ImageAddress | None:
     found = _ADDRESS.fullmatch(uri)
-    if found is None or not _finders:
+    if found is None:
         return None
-    address = ImageAddress(found["account"], found["region"], found["repository"], found["tag"] or "latest", found["digest"])
-    return _finders[0].find(context, tx, address)
+    return ImageAddress(found["account"], found["region"], found["repository"], found["tag"] or "latest", found["digest"])

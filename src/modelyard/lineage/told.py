@@ -14,10 +14,14 @@ import orjson
 
 from modelyard.events.outbox import Event
 from modelyard.lineage.entity import Document, Entity, EntityName, Kind, artifact_at, named, new
-from modelyard.lineage.package_inputs import ASSOCIATED, CONTRIBUTED, PRODUCED, Input, compound, inputs, job_name
+from modelyard.lineage.package_inputs import ASSOCIATED, CONTRIBUTED, DERIVED, PRODUCED, Input, compound, inputs, job_name
 
 PACKAGE_CHANGE = ("aws.sagemaker", "SageMaker Model Package State Change")
 GROUP_CHANGE = ("modelyard", "Model Package Group State Change")
+MODEL_CHANGE = ("aws.sagemaker", "SageMaker Model State Change")
+USE_CHANGE = ("modelyard", "Model Package Use Change")
+HOSTED_MODEL = "SageMakerModel"
+"""The type of a model that CreateModel made; `Model` is AWS's word for packages and for model data."""
 MODEL, GROUP, APPROVAL, LIFE_CYCLE, CREATION = "Model", "ModelGroup", "Approval", "ModelLifeCycle", "ModelPackageCreation"
 DECIDED = ("Approved", "Rejected")
 
@@ -54,6 +58,8 @@ def told_by(event: Event) -> Story | None:
     about = (event.source, event.detail_type)
     if about == PACKAGE_CHANGE:
         return _of_package(event, orjson.loads(event.detail))
+    if about in (MODEL_CHANGE, USE_CHANGE):
+        return _of_model(event, orjson.loads(event.detail))
     if about == GROUP_CHANGE:
         detail = orjson.loads(event.detail)
         if detail["Change"] == "Created":
@@ -130,6 +136,27 @@ def _group(event: Event, name: str, properties: Mapping[str, str], by: Document,
     at = named(event.account, event.region, Kind.CONTEXT, context_name)
     given = {"Source": {"SourceUri": arn, "SourceType": "ModelPackageGroup"}, "Properties": dict(properties)}
     return new(at, GROUP, given, by, created, context_name)
+
+
+def _of_model(event: Event, detail: Document) -> Story:
+    """A model, in its own account, and in that of the package that it is made of."""
+    own = (event.source, event.detail_type) == MODEL_CHANGE
+    by: Document = {"IamIdentity": {"Arn": detail["ChangedBy"]}}
+    story = Story(event.time, by)
+    created = detail["CreationTime" if own else "ModelCreationTime"]
+    arn = detail["ModelArn"]
+    properties = {"ModelName": detail["ModelName"], "ModelStatus": detail["Change"]}
+    given = {"Source": {"SourceUri": arn}, "Properties": properties}
+    model = new(artifact_at(event.account, event.region, arn, created), HOSTED_MODEL, given, by, _seconds(created))
+    place = story.add(model, properties=properties)
+    if detail["Change"] == "Deleted":
+        return story
+    for package in detail["ModelPackageArns"] if own else [detail["ModelPackageArn"]]:
+        story.joins.append((story.add(_artifact(story, event, package, MODEL), shared=True), place, DERIVED))
+    containers = [detail["PrimaryContainer"]] if "PrimaryContainer" in detail else detail.get("Containers", [])
+    for one in inputs({"InferenceSpecification": {"Containers": containers}}):
+        _tell_input(story, event, one, place)
+    return story
 
 
 def _tell_input(story: Story, event: Event, one: Input, package: int) -> None:

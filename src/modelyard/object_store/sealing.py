@@ -77,7 +77,7 @@ def _call(context: Context, region: str, operation: str, request: dict[str, Any]
     try:
         return replace(context, facts=facts).call("kms", operation, request)
     except AccessDeniedException as error:
-        raise s3_error("AccessDenied", error.message) from None
+        raise s3_error("AccessDenied", error.message) from error
     except AwsError as error:
         raise AwsError(error.message, code=f"KMS.{error.code}", status=400) from None
 

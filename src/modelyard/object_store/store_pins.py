@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from modelyard.dispatch import kept_blobs
-from modelyard.object_store import store_objects
+from modelyard.object_store import store, store_objects
 from modelyard.object_store.bucket import Bucket
 from modelyard.object_store.checksum import Checksum
 from modelyard.object_store.object_version import NULL, ObjectVersion, Part
@@ -60,6 +60,29 @@ def pin(tx: Transaction, holder: str, bucket: Bucket, version: ObjectVersion, pa
         ],
     )
     return int(made[0])
+
+
+def hold(tx: Transaction, holder: str, number: int) -> int | None:
+    """Keep for another holder what a pin keeps; the number of the new pin, None when there is no such pin."""
+    made = tx.one(
+        "INSERT INTO object_pin (holder, bucket_id, object_key, version_id, facts)"
+        " SELECT :holder, bucket_id, object_key, version_id, facts FROM object_pin WHERE id = :pin RETURNING id",
+        {"holder": holder, "pin": number},
+    )
+    if made is None:
+        return None
+    tx.execute(
+        "INSERT INTO pinned_part (pin, number, size, digest, checksum_value)"
+        " SELECT :made, number, size, digest, checksum_value FROM pinned_part WHERE pin = :pin",
+        {"made": made[0], "pin": number},
+    )
+    return int(made[0])
+
+
+def bucket_of(tx: Transaction, number: int) -> Bucket | None:
+    """The bucket that a pin's object was in, None when that is gone: one of the same name that was made later is another."""
+    row = tx.one("SELECT b.name FROM object_pin p JOIN bucket b ON b.id = p.bucket_id WHERE p.id = :pin", {"pin": number})
+    return None if row is None else store.bucket(tx, row[0])
 
 
 def unpin(tx: Transaction, holder: str, now: float, but: frozenset[int]) -> None:

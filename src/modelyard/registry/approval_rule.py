@@ -134,6 +134,8 @@ class Case:
     approvals: Collection[str]
     """The identities of those whose approvals count so far."""
     figures: Mapping[str, float]
+    signers: Collection[str] = ()
+    """The fingerprints of the keys that have signed what the version deploys now."""
 
 
 def required(rules: Mapping[str, Any]) -> int:
@@ -155,6 +157,7 @@ def check_approval(rules: Mapping[str, Any], case: Case) -> None:
     refusals = [refusal for text in rules.get("MetricGates", ()) if (refusal := gate(text).refusal(case.figures))]
     if refusals:
         raise RuleRefuses("MetricGates", f"the version does not reach {'; '.join(refusals)}.")
+    check_signed(rules, case.signers)
     if actor.identity in case.approvals:
         missing = required(rules) - len(case.approvals)
         sentence = f"{actor.arn} has approved this version already; {missing} more of {required(rules)} approvers have to."
@@ -167,6 +170,14 @@ def check_decider(rules: Mapping[str, Any], actor: Actor, reason: str) -> None:
         raise RuleRefuses("Approvers", f"{actor.arn} is none of {', '.join(rules['Approvers'])}.", person=True)
     if rules.get("ReasonRequired") and not reason.strip():
         raise RuleRefuses("ReasonRequired", "the decision needs a reason, in ApprovalDescription.")
+
+
+def check_signed(rules: Mapping[str, Any], signers: Collection[str]) -> None:
+    """Raise RuleRefuses unless one of the keys that the rules name has signed the version."""
+    trusted: Sequence[Mapping[str, str]] = rules.get("SignedBy", ())
+    if trusted and not any(key["KeyFingerprint"] in signers for key in trusted):
+        names = ", ".join(key["Name"] for key in trusted)
+        raise RuleRefuses("SignedBy", f"what the version deploys now has no signature by the key of {names}.")
 
 
 def check_move(rules: Mapping[str, Any], actor: Actor, before: str | None, after: str) -> None:

@@ -1,6 +1,6 @@
 """What a version relies on outside the registry: the places in its document, and what was found there when it was registered."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -45,7 +45,7 @@ class Place:
 def places(document: Mapping[str, Any]) -> Iterator[Place]:
     """Every place in a registration, or in what Describe answers."""
     for path, container in containers(document):
-        yield from _of_container(path, container)
+        yield from places_of(path, container)
 
 
 def containers(document: Mapping[str, Any]) -> Iterator[tuple[str, Document]]:
@@ -59,7 +59,8 @@ def containers(document: Mapping[str, Any]) -> Iterator[tuple[str, Document]]:
         yield f"SourceAlgorithmSpecification.SourceAlgorithms[{number}]", algorithm
 
 
-def _of_container(path: str, container: Document) -> Iterator[Place]:
+def places_of(path: str, container: Document) -> Iterator[Place]:
+    """Every place in a container."""
     if container.get("Image"):
         yield Place(path, "Image", Kind.IMAGE, container["Image"], container.get("ImageDigest"))
     if container.get("ModelDataUrl"):
@@ -141,15 +142,24 @@ def unhashed(records: list[Document]) -> bool:
     return any("Sha256" not in found for record in records for found in record.get("Objects", ()))
 
 
+def known(document: Mapping[str, Any], records: Iterable[Document]) -> list[Document]:
+    """The record of every place that a document names now; of one that was never looked up, that it was not."""
+    by_location = {record["Location"]: record for record in records}
+    answer = []
+    for place in places(document):
+        record = by_location.get(place.location)
+        answer.append(record if record is not None and record["Uri"] == place.uri else unverified(place))
+    return answer
+
+
 def report(document: Mapping[str, Any], records: list[Document]) -> list[Document]:
     """What is known of each container: verified when everything it relies on is."""
-    known = {record["Location"]: record for record in records}
+    of_container: dict[str, list[Document]] = {path: [] for path, _ in containers(document)}
+    for record in known(document, records):
+        of_container[record["Location"].rpartition(".")[0]].append(record)
     answer = []
     for path, container in containers(document):
-        artifacts = []
-        for place in _of_container(path, container):
-            record = known.get(place.location)
-            artifacts.append(record if record is not None and record["Uri"] == place.uri else unverified(place))
+        artifacts = of_container[path]
         status = VERIFIED if all(artifact["Status"] == VERIFIED for artifact in artifacts) else UNVERIFIED
         one: Document = {"Location": path, "Status": status, "Artifacts": [_shown(artifact) for artifact in artifacts]}
         if "ContainerHostname" in container:

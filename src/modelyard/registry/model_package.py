@@ -43,6 +43,27 @@ CLONED = (
 """What a package takes over from the package that its SourceUri names, where the request does not say otherwise."""
 
 
+OF_MODELS = (
+    "ContainerHostname",
+    "Image",
+    "ImageDigest",
+    "ModelDataUrl",
+    "ModelDataETag",
+    "ModelDataSource",
+    "AdditionalS3DataSource",
+    "ProductId",
+    "Environment",
+    "ModelInput",
+    "Framework",
+    "FrameworkVersion",
+    "NearestModelName",
+    "IsCheckpoint",
+    "BaseModel",
+    "AdditionalModelDataSources",
+)
+"""What the containers of packages have; those of models have more."""
+
+
 class RuleBroken(Exception):
     """A request that the service model admits, and the rules of the registry do not; the text is for the client."""
 
@@ -120,6 +141,23 @@ def without_empty(value: Any) -> Any:
 def clone(source: Mapping[str, Any], request: Mapping[str, Any]) -> Document:
     """`request` with the specifications of the package it was made from, where it has none of its own."""
     return {**{member: source[member] for member in CLONED if member in source}, **request}
+
+
+def of_model(container: Mapping[str, Any], package: Mapping[str, Any] | None = None) -> Document:
+    """A container of a model as a package has it; of one that is itself a package, the container that the package has for it."""
+    merged = {**(package or {}), **container}
+    environment = {**(package or {}).get("Environment", {}), **container.get("Environment", {})}
+    return {member: merged[member] for member in OF_MODELS if member in merged} | (
+        {"Environment": environment} if environment else {}
+    )
+
+
+def specified(document: Mapping[str, Any], name: str | None) -> list[Document]:
+    """The containers of a package's InferenceSpecification, or of an additional one of that name."""
+    if name is None:
+        return list(document.get("InferenceSpecification", {}).get("Containers", ()))
+    named = document.get("AdditionalInferenceSpecifications", ())
+    return next((list(one["Containers"]) for one in named if one["Name"] == name), [])
 
 
 def without_card_content(document: Document) -> Document:

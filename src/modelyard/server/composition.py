@@ -23,7 +23,20 @@ from modelyard.settings import Settings, SettingsError
 from modelyard.storage import migrate, open_storage
 from modelyard.storage.interface import Storage
 
-PARTS = ("object_store", "identity", "keys", "images", "queues", "triggers", "logs", "registry", "lineage", "governance")
+PARTS = (
+    "object_store",
+    "identity",
+    "keys",
+    "images",
+    "queues",
+    "triggers",
+    "logs",
+    "functions",
+    "registry",
+    "endpoints",
+    "lineage",
+    "governance",
+)
 """The parts whose operations this server answers."""
 MIGRATED = ("events", "access", "dispatch", *PARTS)
 """The packages that have tables, in the order their migrations run."""
@@ -107,7 +120,7 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
         trail=trail,
         clock=clock,
         ids=ids,
-        closers=[storage.close],
+        closers=[storage.close, dispatcher.engines.close],
     )
 
 

@@ -1,5 +1,6 @@
 """Small words for the tests of rules, contracts and integrity."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.harness import Yard, user
+from tests.harness import ACCOUNT, Yard, user
 
 from modelyard.access.principal import Principal
 from modelyard.aws.errors import AwsError
@@ -84,6 +85,26 @@ class Governed:
     def registered_bytes(self, arn: str, by: Principal | None = None, **more: Any) -> bytes:
         answer = self.call("modelyard-runtime", "GetRegisteredArtifact", by, ModelPackageArn=arn, **more)
         return b"".join(answer["Body"])
+
+    def push_image(self, repository: str) -> tuple[str, str]:
+        """The address of a new image, and its digest."""
+        layer, where = b"layer", {"repositoryName": repository}
+        self.call("ecr", "CreateRepository", **where)
+        upload_id = self.call("ecr", "InitiateLayerUpload", **where)["uploadId"]
+        sent = {**where, "uploadId": upload_id}
+        self.call("ecr", "UploadLayerPart", **sent, partFirstByte=0, partLastByte=len(layer) - 1, layerPartBlob=layer)
+        digest = f"sha256:{hashlib.sha256(layer).hexdigest()}"
+        self.call("ecr", "CompleteLayerUpload", **sent, layerDigests=[digest])
+        kind = "application/vnd.oci.image."
+        part = {"mediaType": f"{kind}layer.v1.tar", "size": len(layer), "digest": digest}
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": f"{kind}manifest.v1+json",
+            "config": {**part, "mediaType": f"{kind}config.v1+json"},
+            "layers": [part],
+        }
+        put = self.call("ecr", "PutImage", **where, imageManifest=json.dumps(manifest), imageTag="1")
+        return f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/{repository}:1", str(put["image"]["imageId"]["imageDigest"])
 
     def clear_up(self) -> int:
         """Let time pass and have unused bytes cleared away; how many blobs that were."""

@@ -1,7 +1,6 @@
 """What a version relies on is known and kept, on every database."""
 
 import hashlib
-import json
 from typing import Any
 
 import pytest
@@ -217,6 +216,7 @@ def test_an_update_pins_what_is_new_and_lets_go_of_the_old(registry: Governed) -
     arn = registry.register(
         InferenceSpecification=specification({"ModelDataUrl": old}), AdditionalInferenceSpecifications=additional
     )
+    registry.clear_up()
     delete_everything(registry)
     registry.put("new", b"new")
     registry.update(arn, ALICE, InferenceSpecification=specification({"ModelDataUrl": new}))
@@ -251,30 +251,9 @@ def test_a_version_without_artifacts(registry: Governed) -> None:
         registry.registered_bytes(arn)
 
 
-def push_image(registry: Governed, repository: str) -> tuple[str, str]:
-    """The address of a new image, and its digest."""
-    layer, where = b"layer", {"repositoryName": repository}
-    registry.call("ecr", "CreateRepository", **where)
-    upload_id = registry.call("ecr", "InitiateLayerUpload", **where)["uploadId"]
-    sent = {**where, "uploadId": upload_id}
-    registry.call("ecr", "UploadLayerPart", **sent, partFirstByte=0, partLastByte=len(layer) - 1, layerPartBlob=layer)
-    digest = f"sha256:{hashlib.sha256(layer).hexdigest()}"
-    registry.call("ecr", "CompleteLayerUpload", **sent, layerDigests=[digest])
-    kind = "application/vnd.oci.image."
-    part = {"mediaType": f"{kind}layer.v1.tar", "size": len(layer), "digest": digest}
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": f"{kind}manifest.v1+json",
-        "config": {**part, "mediaType": f"{kind}config.v1+json"},
-        "layers": [part],
-    }
-    put = registry.call("ecr", "PutImage", **where, imageManifest=json.dumps(manifest), imageTag="1")
-    return f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/{repository}:1", str(put["image"]["imageId"]["imageDigest"])
-
-
 def test_the_digest_of_an_image_is_looked_up(registry: Governed) -> None:
     """An image of a repository here has its digest in the answer; another digest, or another reader, leaves it unverified."""
-    uri, digest = push_image(registry, registry.bucket)
+    uri, digest = registry.push_image(registry.bucket)
     arn = registry.register_model(registry.put("model.tar.gz", BYTES), Image=uri)
     assert registry.described(arn)["InferenceSpecification"]["Containers"][0]["ImageDigest"] == digest
     assert registry.integrity(arn)["Status"] == "Verified"
@@ -289,3 +268,64 @@ def test_the_digest_of_an_image_is_looked_up(registry: Governed) -> None:
     registers = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sagemaker:*","Resource":"*"}]}'
     hidden = registry.register(user(ACCOUNT, "registers", registers), InferenceSpecification=specification({"Image": uri}))
     assert "may not look at it" in registry.artifact(hidden, "Image")["Reason"]
+
+
+def overwrite_in_parts(registry: Governed) -> None:
+    upload(registry, "model.tar.gz", b"x" * FIVE, b"y")
+
+
+def delete_many(registry: Governed) -> None:
+    listed = registry.call("s3", "ListObjectVersions", Bucket=registry.bucket)
+    objects = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in listed["Versions"]]
+    assert registry.call("s3", "DeleteObjects", Bucket=registry.bucket, Delete={"Objects": objects})["Deleted"]
+
+
+def delete_bucket(registry: Governed) -> None:
+    delete_everything(registry)
+    registry.call("s3", "DeleteBucket", Bucket=registry.bucket)
+
+
+def suspend_and_overwrite(registry: Governed) -> None:
+    registry.call("s3", "PutBucketVersioning", Bucket=registry.bucket, VersioningConfiguration={"Status": "Suspended"})
+    registry.put("model.tar.gz", b"tampered")
+    delete_everything(registry)
+
+
+def replace_bucket(registry: Governed) -> None:
+    delete_bucket(registry)
+    registry.call("s3", "CreateBucket", Bucket=registry.bucket)
+    registry.put("model.tar.gz", b"tampered")
+
+
+ATTACKS = {
+    "PutObject": lambda registry: registry.put("model.tar.gz", b"tampered"),
+    "CopyObject": lambda registry: registry.call(
+        "s3", "CopyObject", Bucket=registry.bucket, Key="model.tar.gz", CopySource=registry.put("other", b"tampered")[5:]
+    ),
+    "CompleteMultipartUpload": overwrite_in_parts,
+    "DeleteObject": lambda registry: registry.call("s3", "DeleteObject", Bucket=registry.bucket, Key="model.tar.gz"),
+    "DeleteObject of every version": delete_everything,
+    "DeleteObjects": delete_many,
+    "PutBucketVersioning": suspend_and_overwrite,
+    "DeleteBucket": delete_bucket,
+    "CreateBucket": replace_bucket,
+}
+
+
+@pytest.mark.parametrize("versioned", [False, True], ids=["plain", "versioned"])
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+def test_no_operation_of_s3_takes_registered_bytes_away(registry: Governed, attack: Any, versioned: bool) -> None:
+    """Whatever an administrator does to an object or its bucket, the registry reads out the registered bytes as they were."""
+    if versioned:
+        registry.keep_versions()
+    weights = f"known to {registry.bucket} alone".encode()
+    arn = registry.register_model(registry.put("model.tar.gz", weights))
+    known = registry.artifact(arn)
+    attack(registry)
+    registry.clear_up()
+    assert registry.registered_bytes(arn) == weights
+    assert registry.artifact(arn) == known
+    bucket_is_there = attack not in (delete_bucket, replace_bucket)
+    if versioned and bucket_is_there:
+        at = {"Bucket": registry.bucket, "Key": "model.tar.gz", "VersionId": known["Objects"][0]["VersionId"]}
+        assert registry.call("s3", "GetObject", **at)["Body"] == weights

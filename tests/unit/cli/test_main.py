@@ -13,7 +13,8 @@ from modelyard.cli.failure import CommandFailure
 from modelyard.settings import SettingsError
 from modelyard.storage.errors import StorageUnavailable
 
-COMMANDS = ("init", "serve", "env", "accounts", "users", "backup", "restore", "verify", "demo", "version")
+COMMANDS = ("init", "serve", "env", "accounts", "users", "backup", "restore", "verify", "versions", "demo", "version")
+VERSIONS = [f"versions {name}" for name in ("sign", "signatures", "verify", "export", "provenance", "bom")]
 
 
 @pytest.mark.ours
@@ -24,7 +25,9 @@ def test_help_lists_every_command() -> None:
 
 
 @pytest.mark.ours
-@pytest.mark.parametrize("command", [*COMMANDS, "accounts create", "accounts list", "users create", "users key", "users list"])
+@pytest.mark.parametrize(
+    "command", [*COMMANDS, "accounts create", "accounts list", "users create", "users key", "users list", *VERSIONS]
+)
 def test_every_command_has_a_help(command: str) -> None:
     """It says how it is used and what it does."""
     said = CliRunner().invoke(main.app, [*command.split(), "--help"])

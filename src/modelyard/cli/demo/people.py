@@ -25,7 +25,6 @@ def policies(region: str, account: str, group: str, bucket: str) -> Mapping[str,
         "data-scientist": [
             read,
             {"Effect": "Allow", "Action": ["s3:PutObject", "s3:GetObject"], "Resource": objects},
-            {"Effect": "Allow", "Action": ["sagemaker:CreateModelPackageGroup", "sagemaker:AddTags"], "Resource": groups},
             # Versions may be registered, but only as waiting for a review; and changed, but not in their approval.
             {
                 "Effect": "Allow",
@@ -50,7 +49,7 @@ def policies(region: str, account: str, group: str, bucket: str) -> Mapping[str,
                 "Condition": {"StringEquals": {"sagemaker:ModelApprovalStatus": ["Approved", "Rejected"]}},
             },
         ],
-        "deployer": [read, download],
+        "deployer": [read, {"Effect": "Allow", "Action": "modelyard:GetRegisteredArtifact", "Resource": versions}],
     }
 
 

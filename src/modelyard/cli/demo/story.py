@@ -2,19 +2,18 @@
 
 import hashlib
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from modelyard.cli.credentials import Credentials
 from modelyard.cli.demo import people, training
+from modelyard.cli.demo.governance import Governance
 from modelyard.cli.demo.narration import Mismatch, Narrator, as_typed
 from modelyard.cli.demo.training import Candidate, Screening
-from modelyard.cli.demo.yard import Yard
+from modelyard.cli.demo.yard import Yard, beside_python
 
 GROUP = "clinic-tumour-screening"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
@@ -35,16 +34,27 @@ class Story:
         """The bucket that the models lie in, named as the SageMaker SDK names its default one."""
         return f"sagemaker-{self.yard.region}-{self.yard.account}"
 
+    def client(self, service: str, who: str) -> Any:
+        """A boto3 client that signs with this person's key."""
+        return self.yard.client(service, self.keys[who])
+
     def run(self) -> None:
         """Tell all of it. Raises Mismatch when something is not as claimed."""
+        governance = Governance(self, GROUP)
         self.meet_the_people()
         data, candidates = self.train()
         self.upload(candidates)
+        governance.lay_down_rules()
+        governance.refuse_what_tells_too_little(self.registration(candidates[0]))
         self.register(candidates)
         self.list_versions()
         self.try_to_approve()
-        self.review(candidates)
-        self.deploy(data, candidates)
+        governance.refuse_the_registrant()
+        self.review(candidates, governance)
+        better = max(candidates, key=lambda candidate: candidate.recall)
+        governance.tamper(f"{better.name}/model.tar.gz")
+        self.deploy(data, better)
+        governance.audit()
 
     def meet_the_people(self) -> None:
         """Make three users with a policy each."""
@@ -81,23 +91,17 @@ class Story:
                 self.tell.call(f"s3.put_object(Bucket='{self.bucket}', Key='{key}', Body=...)")
 
     def register(self, candidates: Sequence[Candidate]) -> None:
-        """Make the group and register both as its versions."""
+        """Register both as versions of the group."""
         self.tell.step("Both are registered, with their metrics, and wait for a review", "data-scientist")
         sagemaker = self.yard.client("sagemaker", self.keys["data-scientist"])
-        tags = [{"Key": "team", "Value": "clinic"}, {"Key": "project", "Value": "tumour-screening"}]
-        group = sagemaker.create_model_package_group(
-            ModelPackageGroupName=GROUP, ModelPackageGroupDescription="Is this tumour malignant?", Tags=tags
-        )
-        self.tell.call(f"sagemaker.create_model_package_group(ModelPackageGroupName='{GROUP}', ...)")
-        self.tell.answer({"ModelPackageGroupArn": group["ModelPackageGroupArn"]})
         for number, candidate in enumerate(candidates, start=1):
-            arn = sagemaker.create_model_package(**self._registration(candidate))["ModelPackageArn"]
+            arn = sagemaker.create_model_package(**self.registration(candidate))["ModelPackageArn"]
             self.tell.call("sagemaker.create_model_package(ModelApprovalStatus='PendingManualApproval', ...)")
             self.tell.answer({"ModelPackageArn": arn})
             self.tell.holds(f"the {candidate.name} is version {number}", arn.endswith(f":model-package/{GROUP}/{number}"))
             self.versions[candidate.name] = arn
 
-    def _registration(self, candidate: Candidate) -> Mapping[str, Any]:
+    def registration(self, candidate: Candidate) -> Mapping[str, Any]:
         """A CreateModelPackage request."""
         place = f"s3://{self.bucket}/{candidate.name}"
         statistics = {"ContentType": "application/json", "S3Uri": f"{place}/metrics.json"}
@@ -112,6 +116,7 @@ class Story:
                 "SupportedRealtimeInferenceInstanceTypes": ["ml.m5.large"],
             },
             "ModelMetrics": {"ModelQuality": {"Statistics": statistics}},
+            "MetadataProperties": {"CommitId": "4f2a91c", "Repository": "git@clinic.example:tumour-screening.git"},
             "CustomerMetadataProperties": {"sha256": candidate.sha256, **candidate.parameters},
         }
 
@@ -126,7 +131,7 @@ class Story:
 
     def _aws(self, *arguments: str) -> str:
         """Run the AWS CLI as the data scientist, show the command and its answer."""
-        command = _beside_python("aws")
+        command = beside_python("aws")
         shown = " ".join(f"'{word}'" if "[" in word else word for word in arguments)
         self.tell.call(f"aws {shown}", "bash")
         environment = self.yard.shell(self.keys["data-scientist"])
@@ -141,27 +146,28 @@ class Story:
         self.tell.step("Nobody approves their own model", "data-scientist")
         self.tell.call("sagemaker.update_model_package(ModelPackageArn=..., ModelApprovalStatus='Approved')")
         try:
-            self._decide("data-scientist", "regression", "Approved", "I am sure")
+            self.decide("data-scientist", "regression", "Approved", "I am sure")
         except ClientError as error:
             self.tell.refused(str(error))
             self.tell.holds("refused, and with the reason", error.response["Error"]["Code"] == "AccessDeniedException")
         else:
             raise Mismatch("the data scientist's key may not approve")
-        status = self._status("regression")
+        status = self.status("regression")
         self.tell.holds(f"the version is still {status}", status == "PendingManualApproval")
 
-    def review(self, candidates: Sequence[Candidate]) -> None:
+    def review(self, candidates: Sequence[Candidate], governance: Governance) -> None:
         """The reviewer reads the metrics, rejects one and approves the other."""
         self.tell.step("The reviewer reads the registered metrics, rejects one model and approves the other", "reviewer")
         worse, better = sorted(candidates, key=lambda candidate: candidate.recall)
         self.tell.holds("the metrics that were registered are the ones that were measured", self._metrics_match(candidates))
+        governance.refuse_below_the_gate(worse.name)
         for candidate, status, reason in (
             (worse, "Rejected", f"Misses {1 - worse.recall:.1%} of the malignant tumours"),
             (better, "Approved", f"Finds {better.recall:.1%} of the malignant tumours"),
         ):
             self.tell.call(f"sagemaker.update_model_package(..., ModelApprovalStatus='{status}', ApprovalDescription='{reason}')")
-            self._decide("reviewer", candidate.name, status, reason)
-            found = self._describe(candidate.name)
+            self.decide("reviewer", candidate.name, status, reason)
+            found = self.describe(candidate.name)
             self.tell.answer({name: found[name] for name in ("ModelPackageArn", "ModelApprovalStatus", "ApprovalDescription")})
             self.tell.holds(
                 f"the {candidate.name} is {status.lower()}, with the reason on record",
@@ -171,30 +177,34 @@ class Story:
     def _metrics_match(self, candidates: Sequence[Candidate]) -> bool:
         s3 = self.yard.client("s3", self.keys["reviewer"])
         for candidate in candidates:
-            uri = self._describe(candidate.name)["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
+            uri = self.describe(candidate.name)["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
             if download(s3, uri) != candidate.metrics_file:
                 return False
         return True
 
-    def _decide(self, who: str, name: str, status: str, reason: str) -> None:
+    def decide(self, who: str, name: str, status: str, reason: str) -> None:
+        """Approve or reject a version, as this person."""
         sagemaker = self.yard.client("sagemaker", self.keys[who])
         sagemaker.update_model_package(
             ModelPackageArn=self.versions[name], ModelApprovalStatus=status, ApprovalDescription=reason
         )
 
-    def _describe(self, name: str) -> Mapping[str, Any]:
+    def describe(self, name: str) -> Mapping[str, Any]:
+        """What the registry says of a version."""
         sagemaker = self.yard.client("sagemaker", self.keys["reviewer"])
         described: Mapping[str, Any] = sagemaker.describe_model_package(ModelPackageName=self.versions[name])
         return described
 
-    def _status(self, name: str) -> str:
-        return str(self._describe(name)["ModelApprovalStatus"])
+    def status(self, name: str) -> str:
+        """Whether a version is approved."""
+        return str(self.describe(name)["ModelApprovalStatus"])
 
-    def deploy(self, data: Screening, candidates: Sequence[Candidate]) -> None:
+    def deploy(self, data: Screening, better: Candidate) -> None:
         """The deployer takes the latest approved version, exactly its bytes, and predicts."""
-        self.tell.step("The deployer asks for the latest approved version, takes exactly its bytes, and predicts", "deployer")
-        key = self.keys["deployer"]
-        sagemaker, s3 = self.yard.client("sagemaker", key), self.yard.client("s3", key)
+        self.tell.step(
+            "The deployer still gets exactly the registered bytes of the latest approved version, and predicts", "deployer"
+        )
+        sagemaker, registry = self.client("sagemaker", "deployer"), self.client("modelyard-runtime", "deployer")
         found = sagemaker.list_model_packages(
             ModelPackageGroupName=GROUP,
             ModelApprovalStatus="Approved",
@@ -203,16 +213,16 @@ class Story:
             MaxResults=1,
         )["ModelPackageSummaryList"]
         self.tell.call("sagemaker.list_model_packages(..., ModelApprovalStatus='Approved', SortOrder='Descending', MaxResults=1)")
-        better = max(candidates, key=lambda candidate: candidate.recall)
         arn = found[0]["ModelPackageArn"] if found else "none"
         self.tell.answer({"ModelPackageArn": arn})
         self.tell.holds("it is the one that the reviewer approved", arn == self.versions[better.name])
         described = sagemaker.describe_model_package(ModelPackageName=arn)
-        archive = download(s3, described["InferenceSpecification"]["Containers"][0]["ModelDataUrl"])
+        archive = registry.get_registered_artifact(ModelPackageArn=arn)["Body"].read()
+        self.tell.call(f"modelyard_runtime.get_registered_artifact(ModelPackageArn='{arn}')")
         digest = hashlib.sha256(archive).hexdigest()
         registered = described["CustomerMetadataProperties"]["sha256"]
-        self.tell.answer(f"sha256 trained     {better.sha256}\nsha256 registered  {registered}\nsha256 downloaded  {digest}")
-        self.tell.holds("what was downloaded is what was trained, byte for byte", better.sha256 == registered == digest)
+        self.tell.answer(f"sha256 trained     {better.sha256}\nsha256 registered  {registered}\nsha256 received    {digest}")
+        self.tell.holds("what was received is what was trained, byte for byte", better.sha256 == registered == digest)
         self._predict(archive, data, better)
 
     def _predict(self, archive: bytes, data: Screening, better: Candidate) -> None:
@@ -228,7 +238,7 @@ class Story:
 
     def what_next(self) -> None:
         """End with what to try next."""
-        data, command, aws = (as_typed(path) for path in (self.yard.data, _beside_python("modelyard"), _beside_python("aws")))
+        data, command, aws = (as_typed(path) for path in (self.yard.data, beside_python("modelyard"), beside_python("aws")))
         self.tell.step("Your turn")
         self.tell.say("Everything is still there. Start the server again:")
         self.tell.call(f"{command} serve --data {data}", "bash")
@@ -237,11 +247,6 @@ class Story:
         self.tell.call(f"{aws} sagemaker list-model-package-groups", "bash")
         self.tell.call(f"{aws} s3 ls --recursive s3://{self.bucket}", "bash")
         self.tell.say("docs/quickstart.md goes on from here.")
-
-
-def _beside_python(command: str) -> Path:
-    """A command of this environment."""
-    return Path(sys.executable).with_name(command)
 
 
 def download(s3: Any, uri: str) -> bytes:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
+from modelyard.aws.models import own_models
 from modelyard.cli import credentials, running
 from modelyard.cli.credentials import Credentials
 from modelyard.cli.failure import CommandFailure
@@ -34,7 +36,7 @@ class Yard:
 
     def client(self, service: str, key: Credentials) -> Any:
         """An ordinary boto3 client that signs with `key`."""
-        return boto3.client(
+        return self._session().client(
             service,
             endpoint_url=self.address,
             region_name=self.region,
@@ -42,6 +44,13 @@ class Yard:
             aws_secret_access_key=key.secret_access_key,
             config=Config(proxies={}, retries={"max_attempts": 1}),
         )
+
+    @staticmethod
+    def _session() -> Any:
+        """A session that also knows the service `modelyard`, as `AWS_DATA_PATH` from `modelyard env` makes every one know it."""
+        session = botocore.session.Session()
+        session.set_config_variable("data_path", str(own_models()))
+        return boto3.Session(botocore_session=session)
 
     def shell(self, key: Credentials) -> Mapping[str, str]:
         """The environment in which the AWS CLI is this person's."""
@@ -81,6 +90,11 @@ def fresh_directory(folder: Path) -> Path:
 def modelyard(*arguments: str) -> list[str]:
     """The command line of this very Modelyard."""
     return [sys.executable, "-m", "modelyard.cli.main", *arguments]
+
+
+def beside_python(command: str) -> Path:
+    """A command of this environment."""
+    return Path(sys.executable).with_name(command)
 
 
 @contextmanager

@@ -9,7 +9,8 @@ import orjson
 
 from modelyard.access import store, store_policies
 from modelyard.access.credentials import boundary_of, policies_of, root_principal, user_principal
-from modelyard.access.evaluation import EXPLICIT_DENIES, TRUST_ACTIONS, Decision, Reason, decide
+from modelyard.access.evaluation import EXPLICIT_DENIES, TRUST_ACTIONS, Decision, decide
+from modelyard.access.explanations import holder, lacking
 from modelyard.access.identities import Identity, IdentityKind, root_arn
 from modelyard.access.managed import find_document
 from modelyard.access.permission import Permission, RequestFacts, Resource
@@ -57,8 +58,8 @@ def explain_access(context: Context, request: Request) -> Request:
     found = _resource(replace(context, principal=principal, operation=action), action, request["ResourceArn"])
     resource = found or Resource(request["ResourceArn"], _owner(context, request["ResourceArn"]))
     resource = replace(resource, tags={**resource.tags, **_tags(given, "aws:resourcetag/")})
-    conditions = {**_own_conditions(action, principal), **given}
-    decision = decide(principal, Permission(action, resource, conditions), _facts(context, given))
+    permission = Permission(action, resource, {**_own_conditions(action, principal), **given})
+    decision = decide(principal, permission, _facts(context, given))
     answer: Request = {
         "Allowed": decision.allowed,
         "Decision": _word(decision),
@@ -73,7 +74,7 @@ def explain_access(context: Context, request: Request) -> Request:
     if resource.account == context.account:
         # Whether another account has something is that account's to tell.
         answer["ResourceFound"] = found is not None
-    missing = _missing(decision, subject.principal, resource, action)
+    missing = _missing(decision, subject.principal, permission)
     return answer if missing is None else {**answer, "Missing": missing}
 
 
@@ -187,7 +188,7 @@ def _word(decision: Decision) -> str:
 def _statement(context: Context, subject: Subject, resource: Resource, matched: MatchedStatement) -> Request:
     policy, statement = matched.policy, matched.statement
     trust = policy.kind is PolicyKind.TRUST
-    kind, name = subject.sources.get(policy, ("trust" if trust else "resource", _holder(resource.arn)))
+    kind, name = subject.sources.get(policy, ("trust" if trust else "resource", holder(resource.arn)))
     shown: Request = {
         "PolicyType": kind,
         "PolicyName": name,
@@ -209,32 +210,14 @@ def _text(policy: Policy, index: int) -> str:
     return orjson.dumps(statements[index] if isinstance(statements, list) else statements).decode()
 
 
-def _holder(arn: str) -> str:
-    """What has the policy that a resource stands under: the group of a version, the bucket of an object."""
-    parts = arn.split(":", 5)
-    if len(parts) == 6 and parts[2] == "s3":
-        return arn.partition("/")[0]
-    version = _VERSION.fullmatch(parts[5]) if len(parts) == 6 and parts[2] == "sagemaker" else None
-    return arn if version is None else ":".join([*parts[:5], f"model-package-group/{version[1]}"])
-
-
-_LACKING = {
-    Reason.NO_IDENTITY_ALLOW: ("identity", "No policy of {whom}"),
-    Reason.NO_RESOURCE_ALLOW: ("resource", "The policy of {whom}"),
-    Reason.NO_TRUST_ALLOW: ("trust", "The trust policy of {whom}"),
-    Reason.NO_BOUNDARY_ALLOW: ("boundary", "The permissions boundary of {whom}"),
-    Reason.NO_SESSION_ALLOW: ("session", "The session policies of {whom}"),
-}
-
-
-def _missing(decision: Decision, principal: Principal, resource: Resource, action: str) -> Request | None:
+def _missing(decision: Decision, principal: Principal, permission: Permission) -> Request | None:
     """Which policy would have to allow it, where none does."""
-    if decision.reason not in _LACKING:
+    found = lacking(principal, permission, decision)
+    if found is None:
         return None
-    kind, words = _LACKING[decision.reason]
-    on_resource = kind in ("resource", "trust")
-    account = resource.account if on_resource else principal.account
-    attached_to = _holder(resource.arn) if on_resource else principal.role_arn or principal.arn
-    verb = "allows" if kind == "identity" else "does not allow" if kind != "session" else "do not allow"
-    sentence = f"{words.format(whom=attached_to)} in account {account} {verb} {action} on {resource.arn}."
-    return {"Account": account, "PolicyType": kind, "AttachedTo": attached_to, "Message": sentence}
+    return {
+        "Account": found.account,
+        "PolicyType": found.kind,
+        "AttachedTo": found.attached_to,
+        "Message": found.sentence,
+    }

@@ -2,11 +2,12 @@
 
 from modelyard.access.evaluation import decide
 from modelyard.access.permission import Permission
+from modelyard.dispatch.artifacts import Denied, NotKeptHere, NotLookedUp
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.image_lookup import ImageAddress, finds_images
 from modelyard.images import store
 from modelyard.images.permissions import repository_resource
-from modelyard.images.repository import RepositoryName
+from modelyard.images.repository import Repository, RepositoryName
 from modelyard.storage.interface import Transaction
 
 
@@ -22,11 +23,31 @@ class Finder:
         permission = Permission("ecr:DescribeImages", repository_resource(context.within(tx), at))
         if not decide(context.principal, permission, context.facts).allowed:
             return None
-        if address.digest is not None:
-            image = store.image(tx, repository, address.digest)
-        else:
-            image = store.tagged_image(tx, repository, address.tag)
-        return None if image is None else image.digest
+        return _digest(tx, repository, address)
+
+    def pull(self, context: Context, tx: Transaction, address: ImageAddress) -> str:
+        """The digest of an image that the caller may pull. Raises NotKeptHere, Denied, NotLookedUp."""
+        at = RepositoryName(address.account, address.region, address.repository)
+        repository = store.repository(tx, at)
+        if repository is None:
+            raise NotKeptHere(f"There is no repository {at.uri} here.")
+        permission = Permission("ecr:BatchGetImage", repository_resource(context.within(tx), at))
+        decision = decide(context.principal, permission, context.facts)
+        if not decision.allowed:
+            raise Denied(f"The caller may not pull from {at.uri}.", permission, decision)
+        digest = _digest(tx, repository, address)
+        if digest is None:
+            name = f":{address.tag}" if address.digest is None else f"@{address.digest}"
+            raise NotLookedUp(f"There is no image {at.uri}{name}.")
+        return digest
+
+
+def _digest(tx: Transaction, repository: Repository, address: ImageAddress) -> str | None:
+    if address.digest is not None:
+        image = store.image(tx, repository, address.digest)
+    else:
+        image = store.tagged_image(tx, repository, address.tag)
+    return None if image is None else image.digest
 
 
 finds_images(Finder())

@@ -16,7 +16,7 @@ from modelyard.lineage.operations.queries import DEEPEST, Step, matching, shown_
 from modelyard.lineage.package_inputs import JOBS, OTHER_JOB, PACKAGE
 from modelyard.lineage.reading import caught_up
 from modelyard.lineage.store import Kept
-from modelyard.lineage.told import APPROVAL, CREATION, GROUP, LIFE_CYCLE, MODEL
+from modelyard.lineage.told import APPROVAL, CREATION, GROUP, HOSTED_MODEL, LIFE_CYCLE, MODEL
 from modelyard.lineage.walk import Walk
 
 operation = operations_of("modelyard")
@@ -35,6 +35,7 @@ ROLES = {
     LIFE_CYCLE: "LifeCycle",
     CREATION: "Creation",
     GROUP: "Groups",
+    HOSTED_MODEL: "Models",
     "ModelDeployment": "Deployments",
     "Endpoint": "Deployments",
     **dict.fromkeys((*JOBS.values(), OTHER_JOB), "Jobs"),

@@ -7,8 +7,9 @@ from modelyard.access.evaluation import decide
 from modelyard.access.permission import Permission
 from modelyard.aws.errors import AwsError
 from modelyard.blobs.interface import BlobStore
-from modelyard.dispatch.artifacts import FoundObject, NotLookedUp, keeps_artifacts
+from modelyard.dispatch.artifacts import Denied, FoundObject, NotKeptHere, NotLookedUp, keeps_artifacts
 from modelyard.dispatch.context import Context
+from modelyard.dispatch.recording import Refused
 from modelyard.object_store import sealing, store, store_objects, store_pins
 from modelyard.object_store.bucket import Bucket, Versioning
 from modelyard.object_store.listing import Start
@@ -44,8 +45,7 @@ class ObjectKeeper:
         """The objects below a prefix, at most `most`, if the caller may list and read them. Raises NotLookedUp."""
         place = self._bucket(tx, bucket)
         listing = bucket_permission(context.within(tx), place, "s3:ListBucket", {"Prefix": prefix})
-        if not _allowed(context, listing):
-            raise NotLookedUp(f"The caller may not list s3://{bucket}/{prefix}.")
+        _check(context, listing, f"The caller may not list s3://{bucket}/{prefix}.")
         return [self._found(context, tx, place, key) for key in _keys_below(tx, place, prefix, most)]
 
     def read_found(self, context: Context, found: FoundObject) -> Iterator[bytes]:
@@ -70,6 +70,25 @@ class ObjectKeeper:
         """Let go of everything that `holder` keeps, but for those pins."""
         store_pins.unpin(tx, holder, now, but)
 
+    def hold(self, tx: Transaction, holder: str, pin: int) -> int:
+        """Keep for another holder what a pin keeps. Raises NotLookedUp when there is no such pin."""
+        made = store_pins.hold(tx, holder, pin)
+        if made is None:
+            raise NotLookedUp("What was registered is no longer kept.")
+        return made
+
+    def check_pinned(self, context: Context, tx: Transaction, pin: int) -> None:
+        """Make sure that the caller may read what a pin keeps. Raises NotLookedUp, and Denied for who may not."""
+        version = store_pins.pinned_version(tx, pin)
+        if version is None:
+            raise NotLookedUp("What was registered is no longer kept.")
+        bucket = store_pins.bucket_of(tx, pin)
+        address = version.key if bucket is None else f"s3://{bucket.name}/{version.key}"
+        if bucket is not None:
+            reading = object_permission(context, bucket, "s3:GetObject", version.key, {}, version)
+            _check(context, reading, f"The caller may not read {address}.")
+        _data_key(context.within(tx), version.sealed, address)
+
     def read_pinned(self, blobs: BlobStore, tx: Transaction, pin: int, caller: Context | None = None) -> Iterator[bytes]:
         """The bytes of a pin. Raises FileNotFoundError when there is no such pin, or its bytes were damaged or taken away.
 
@@ -88,14 +107,14 @@ class ObjectKeeper:
     def _bucket(self, tx: Transaction, name: str) -> Bucket:
         bucket = store.bucket(tx, name)
         if bucket is None:
-            raise NotLookedUp(f"There is no bucket {name} here.")
+            raise NotKeptHere(f"There is no bucket {name} here.")
         return bucket
 
     def _found(self, context: Context, tx: Transaction, bucket: Bucket, key: str) -> FoundObject:
         address = f"s3://{bucket.name}/{key}"
         version = store_objects.newest(tx, bucket, key) if byte_length(key) <= MOST_BYTES else None
-        if not _allowed(context, object_permission(context, bucket, "s3:GetObject", key, {}, version)):
-            raise NotLookedUp(f"The caller may not read {address}.")
+        reading = object_permission(context, bucket, "s3:GetObject", key, {}, version)
+        _check(context, reading, f"The caller may not read {address}.")
         if version is None or version.delete_marker:
             raise NotLookedUp(f"There is no object {address}.")
         parts = store_objects.parts(tx, version) if version.part_count else []
@@ -110,11 +129,17 @@ def _data_key(context: Context, sealed: sealing.Sealed | None, address: str) -> 
     try:
         return sealing.open_key(context, sealed)
     except AwsError as error:
-        raise NotLookedUp(f"The caller cannot decrypt {address}: {error.message}") from None
+        text = f"The caller cannot decrypt {address}: {error.message}"
+        refusal = error.__cause__
+        if isinstance(refusal, Refused):
+            raise Denied(text, refusal.permission, refusal.decision) from None
+        raise NotLookedUp(text) from None
 
 
-def _allowed(context: Context, permission: Permission) -> bool:
-    return decide(context.principal, permission, context.facts).allowed
+def _check(context: Context, permission: Permission, text: str) -> None:
+    decision = decide(context.principal, permission, context.facts)
+    if not decision.allowed:
+        raise Denied(text, permission, decision)
 
 
 def _keys_below(tx: Transaction, bucket: Bucket, prefix: str, most: int) -> list[str]:

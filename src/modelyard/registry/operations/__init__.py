@@ -2,6 +2,8 @@
 
 from modelyard.registry.operations import (
     approval_rules,
+    attestations,
+    deployment,
     groups,
     integrity_reports,
     metadata_contracts,
@@ -11,11 +13,14 @@ from modelyard.registry.operations import (
     packages,
     policies,
     search,
+    signatures,
     tags,
 )
 
 __all__ = [
     "approval_rules",
+    "attestations",
+    "deployment",
     "groups",
     "integrity_reports",
     "metadata_contracts",
@@ -25,5 +30,6 @@ __all__ = [
     "packages",
     "policies",
     "search",
+    "signatures",
     "tags",
 ]

@@ -10,6 +10,7 @@ from modelyard.registry import approval_rule, governance_store
 from modelyard.registry.approval_rule import APPROVED, CONTENT, LIFE_CYCLE, PENDING, REJECTED, STATUS, Actor, Case, RuleRefuses
 from modelyard.registry.governance_store import Decision, Rule
 from modelyard.registry.model_package import Package
+from modelyard.registry.operations.signers import signers
 
 Request = dict[str, Any]
 Rules = Mapping[Rule, Mapping[str, Any]]
@@ -87,17 +88,20 @@ def _of_update(context: Context, approval: Mapping[str, Any], actor: Actor, foun
     reason = request.get("ApprovalDescription", "")
     if status == APPROVED:
         waiting = governance_store.counting(context.tx, found.id)
-        return _approved(context, settled, approval, _case(context, found, actor, reason, waiting), current, waiting)
+        return _approved(context, settled, approval, _case(context, approval, found, actor, reason, waiting), current, waiting)
     if status == REJECTED:
         approval_rule.check_decider(approval, actor, reason)
     settled.decisions.append(_decision(context, actor, STATUS, current, status, reason))
     return replace(settled, resets=True)
 
 
-def _case(context: Context, found: Package, actor: Actor, reason: str, waiting: list[Decision]) -> Case:
+def _case(
+    context: Context, approval: Mapping[str, Any], found: Package, actor: Actor, reason: str, waiting: list[Decision]
+) -> Case:
     registrant = found.document["CreatedBy"].get("IamIdentity", {}).get("Arn", "")
     editors = governance_store.actors(context.tx, found.id, CONTENT)
-    return Case(actor, reason, registrant, editors, {one.actor for one in waiting}, found.metrics)
+    signed_by = signers(context, found) if "SignedBy" in approval else frozenset[str]()
+    return Case(actor, reason, registrant, editors, {one.actor for one in waiting}, found.metrics, signed_by)
 
 
 def _approved(

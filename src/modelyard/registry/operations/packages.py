@@ -151,15 +151,31 @@ def _with_source(context: Context, request: Request) -> Request:
         return request
     resource = source.split(":", 5)[-1]
     if resource.startswith("model/"):
-        model = context.call("sagemaker", "DescribeModel", {"ModelName": resource.removeprefix("model/")})
-        containers = model.get("Containers") or [model["PrimaryContainer"]]
-        return {**request, "InferenceSpecification": {"Containers": containers}}
+        containers = _containers_of_model(context, source, resource)
+        return {**request, "InferenceSpecification": {"Containers": containers}} if containers else request
     try:
         package_name(source, context.account, context.region)
     except NotAName:
         return request
     document = context.call("sagemaker", "DescribeModelPackage", {"ModelPackageName": source})
     return model_package.clone(document, request)
+
+
+def _containers_of_model(context: Context, arn: str, resource: str) -> list[Request]:
+    """What a model of the caller's account runs, without packages in it: in their place are the containers that these have."""
+    if not arn.startswith(f"arn:aws:sagemaker:{context.region}:{context.account}:"):
+        return []
+    model = context.call("sagemaker", "DescribeModel", {"ModelName": resource.removeprefix("model/")})
+    found: list[Request] = []
+    for container in model.get("Containers") or [model["PrimaryContainer"]]:
+        name = container.get("ModelPackageName")
+        if name is None:
+            found.append(model_package.of_model(container))
+        else:
+            package = context.call("sagemaker", "DescribeModelPackage", {"ModelPackageName": name})
+            specified = model_package.specified(package, container.get("InferenceSpecificationName"))
+            found += [model_package.of_model(container, one) for one in specified]
+    return found
 
 
 @operation("DescribeModelPackage", mode=Mode.READ, permissions=on_package("DescribeModelPackage"))

@@ -1,0 +1,1 @@
+"""SageMaker hosting: models and endpoint configurations, made from what the registry holds."""
