@@ -1,6 +1,8 @@
 """ExplainAccess as an auditor uses it: what is refused across accounts, and which policy of which account lacks what."""
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -188,3 +190,27 @@ def test_resources_of_every_part_are_found(accounts: Accounts) -> None:
         assert told["ResourceFound"] and told["Allowed"], (action, told)
         gone = resource[:-2] + "x"
         assert gone.endswith(":x") or action == "logs:PutLogEvents" or not accounts.explain(ROLE, action, gone)["ResourceFound"]
+
+
+def test_a_function_is_found_with_its_policy(accounts: Accounts) -> None:
+    """The registry's deployer may invoke the training account's function once both sides say so."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = accounts(TRAINING, "iam", "CreateRole", RoleName="runs", AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+    bundle = io.BytesIO()
+    with zipfile.ZipFile(bundle, "w") as archive:
+        archive.writestr("app.py", "def handler(event, context): ...")
+    made = accounts(
+        TRAINING,
+        "lambda",
+        "CreateFunction",
+        FunctionName="deploy",
+        Runtime="python3.12",
+        Handler="app.handler",
+        Role=role,
+        Code={"ZipFile": bundle.getvalue()},
+    )["FunctionArn"]
+    accounts.may(PULLER, allow("lambda:InvokeFunction"))
+    assert accounts.lacking(PULLER, "lambda:InvokeFunction", made) == (TRAINING, "resource", made)
+    invoke = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": REGISTRY}
+    accounts(TRAINING, "lambda", "AddPermission", FunctionName="deploy", **invoke)
+    assert accounts.explain(PULLER, "lambda:InvokeFunction", made)["Allowed"]
