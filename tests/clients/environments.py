@@ -4,6 +4,7 @@
     client_environment("sdk3")          -> the Python that has sagemaker-core, of version 3
     client_environment("s3fs")          -> the Python that has the newest s3fs, which holds botocore back
     client_environment("javascript")    -> the folder whose node_modules has the AWS SDK for JavaScript
+    client_environment("evaluator")     -> the folder whose node_modules has an evaluator of IAM policies by others
 
 A script finds those by `require`, with NODE_PATH set to node_modules
 
@@ -24,27 +25,27 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 FOLDER = PROJECT / ".build" / "clients"
 PYTHON_CLIENTS = ("sdk2", "sdk3", "s3fs")
-JAVASCRIPT = PROJECT / "tests" / "clients" / "javascript"
+NODE_CLIENTS = ("javascript", "evaluator")
 
 
 def client_environment(name: str) -> Path:
-    """The Python of the client environment `name`, or the folder of the JavaScript one; made when it is not there yet."""
-    if name == "javascript":
-        return _javascript()
+    """The Python of the client environment `name`, or the folder of one for Node; made when it is not there yet."""
+    if name in NODE_CLIENTS:
+        return _node_modules(name)
     if name not in PYTHON_CLIENTS:
-        raise ValueError(f"there is no client environment '{name}': there are {', '.join((*PYTHON_CLIENTS, 'javascript'))}")
+        raise ValueError(f"there is no client environment '{name}': there are {', '.join((*PYTHON_CLIENTS, *NODE_CLIENTS))}")
     requirements = PROJECT / "requirements" / f"{name}.txt"
     command = [sys.executable, PROJECT / "scripts" / "make_environment.py", FOLDER / name, "--requirements", requirements]
     subprocess.run(command, check=True)
     return FOLDER / name / "bin" / "python"
 
 
-def _javascript() -> Path:
-    folder = FOLDER / "javascript"
-    described = [JAVASCRIPT / name for name in ("package.json", "package-lock.json")]
+def _node_modules(name: str) -> Path:
+    folder = FOLDER / name
+    described = [PROJECT / "tests" / "clients" / name / file for file in ("package.json", "package-lock.json")]
     wanted = hashlib.sha256(b"".join(path.read_bytes() for path in described)).hexdigest()
     stamp = folder / "made-from"
-    with _alone(FOLDER / ".javascript.lock"):
+    with _alone(FOLDER / f".{name}.lock"):
         if not stamp.exists() or stamp.read_text() != wanted:
             folder.mkdir(parents=True, exist_ok=True)
             for path in described:
@@ -64,7 +65,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 def main() -> None:
     """Make all of them."""
-    for name in (*PYTHON_CLIENTS, "javascript"):
+    for name in (*PYTHON_CLIENTS, *NODE_CLIENTS):
         print(f"client environment {name}: {os.path.relpath(client_environment(name), PROJECT)}", flush=True)
 
 

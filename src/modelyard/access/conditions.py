@@ -46,7 +46,7 @@ class _Comparison:
 
     def plain(self) -> Condition:
         """Without a set prefix."""
-        read, satisfies = self.read, self.satisfies
+        read, satisfies, test, wanted, denies = self.read, self.satisfies, self.test, not self.negated, self.denies
         without_key = self.negated or self.if_exists
         of_several = any if self.denies else all
 
@@ -54,8 +54,11 @@ class _Comparison:
             value = read(context)
             if value is None:
                 return without_key
-            if isinstance(value, str):
-                return satisfies(value, context)
+            if value.__class__ is str:  # nearly always: `satisfies`, without the call
+                try:
+                    return test(value, context) is wanted
+                except ValueError:
+                    return denies
             return of_several(satisfies(each, context) for each in value)
 
         return condition

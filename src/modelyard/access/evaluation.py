@@ -84,11 +84,11 @@ def decide(principal: Principal, permission: Permission, facts: RequestFacts) ->
     """Decide one permission. Pure: everything it looks at is in its arguments."""
     context = RequestContext(principal, permission, facts)
     action = permission.action.lower()
-    identity = _candidates(principal.policies, action)
+    identity = candidates_of(principal.policies, action)
     trust = action in TRUST_ACTIONS
     kind = PolicyKind.TRUST if trust else PolicyKind.RESOURCE
     text = permission.resource.policy
-    resource = _NOTHING if text is None else _candidates((load_policy(text, kind),), action)
+    resource = _NOTHING if text is None else candidates_of((load_policy(text, kind),), action)
     owner_root = principal.kind is PrincipalKind.ROOT and principal.account == permission.resource.account and not trust
     if not (owner_root and action in POLICY_REPAIRS):
         denial = _explicit_deny(context, action, identity, resource, trust=trust)
@@ -187,9 +187,10 @@ def _grantee(principal: tuple[str, str]) -> Principals:
 def _limit(context: RequestContext, action: str) -> Decision | None:
     """The refusal of the permissions boundary or the session policies, when one of them does not allow."""
     principal = context.principal
-    if principal.boundary is not None and _first(_candidates((principal.boundary,), action).allows, context) is None:
+    if principal.boundary is not None and _first(candidates_of((principal.boundary,), action).allows, context) is None:
         return _refusal(context, Reason.NO_BOUNDARY_ALLOW)
-    if principal.session_policies is not None and _first(_candidates(principal.session_policies, action).allows, context) is None:
+    session = principal.session_policies
+    if session is not None and _first(candidates_of(session, action).allows, context) is None:
         return _refusal(context, Reason.NO_SESSION_ALLOW)
     return None
 
@@ -209,11 +210,11 @@ def _explicit_deny(
         if denying.statement.grade(principal) is not Grade.NONE and denying.statement.applies(context):
             return _refusal(context, Reason.TRUST_DENY if trust else Reason.RESOURCE_DENY, denying)
     if principal.boundary is not None:
-        found = _first(_candidates((principal.boundary,), action).denies, context)
+        found = _first(candidates_of((principal.boundary,), action).denies, context)
         if found is not None:
             return _refusal(context, Reason.BOUNDARY_DENY, found)
     if principal.session_policies:
-        found = _first(_candidates(principal.session_policies, action).denies, context)
+        found = _first(candidates_of(principal.session_policies, action).denies, context)
         if found is not None:
             return _refusal(context, Reason.SESSION_DENY, found)
     return None
@@ -239,7 +240,8 @@ def _first(statements: Iterable[MatchedStatement], context: RequestContext) -> M
 _NOTHING = Candidates((), ())
 
 
-def _candidates(policies: tuple[Policy, ...], action: str) -> Candidates:
+def candidates_of(policies: tuple[Policy, ...], action: str) -> Candidates:
+    """What policies say of `action`, which is in lower case."""
     return policies[0].candidates(action) if len(policies) == 1 else _candidates_of_set(policies, action)
 
 

@@ -47,7 +47,7 @@ def why_refused(principal: Principal, permission: Permission, decision: Decision
     return _told(principal, permission, *{**_NOT_ALLOWED, **_DENIED}[decision.reason]).sentence
 
 
-def _holder(arn: str) -> str:
+def holder(arn: str) -> str:
     """What carries the policy that a resource stands under: objects have that of their bucket, versions that of their group."""
     service, _, resource = arn.removeprefix("arn:aws:").partition(":")
     if service == "s3":
@@ -61,7 +61,7 @@ def _told(principal: Principal, permission: Permission, kind: str, words: str) -
     resource = permission.resource
     on_resource = kind in ("resource", "trust")
     account = resource.account if on_resource else principal.account
-    attached_to = _holder(resource.arn) if on_resource else principal.role_arn or principal.arn
+    attached_to = holder(resource.arn) if on_resource else principal.role_arn or principal.arn
     beginning = words.format(whom=attached_to, account=account)
     granted = kind == "resource" and words.endswith("not allow") and resource.grants is not None
     end = ", and no grant does." if granted else "."

@@ -41,6 +41,8 @@ class Permission:
     resource: Resource
     conditions: ConditionValues = field(default_factory=dict)
     """Keys of this operation: `sagemaker:ModelApprovalStatus`, `aws:RequestTag/<key>`, `aws:TagKeys` …"""
+    listing: str = ""
+    """For what lists: how the ARN of everything that it may show begins. It is granted where some of that may be seen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,20 +51,20 @@ class Statement:
     principals: Principals | None
     except_principals: Principals | None
     conditions: tuple[Condition, ...]
+    fixed_conditions: tuple[Condition, ...] = ()
+    """Those of the conditions that are the same for all resources: they do not look at tags of the resource."""
+    applies: Condition = field(init=False)
+    """Whether resource and conditions match; action and principal are asked for by themselves."""
+
+    def __post_init__(self) -> None:
+        """Make one function of resource and conditions: callers may have hundreds of statements on one action."""
+        tests = (*(() if self.matches_resource is None else (self.matches_resource,)), *self.conditions)
+        object.__setattr__(self, "applies", tests[0] if len(tests) == 1 else _all_of(tests))
 
     @property
     def unconditional(self) -> bool:
         """True when nothing but the action (and the principal) matters."""
         return self.matches_resource is None and not self.conditions
-
-    def applies(self, context: RequestContext) -> bool:
-        """Whether resource and conditions match; action and principal are asked for by themselves."""
-        if self.matches_resource is not None and not self.matches_resource(context):
-            return False
-        for condition in self.conditions:  # noqa: SIM110 -- a generator costs more than the rest
-            if not condition(context):
-                return False
-        return True
 
     def grade(self, caller: Principal) -> Grade:
         """How directly the statement speaks of the caller; DIRECT in policies that have no principals."""
@@ -73,6 +73,19 @@ class Statement:
         if self.except_principals is not None and self.except_principals.excepts(caller):
             return Grade.NONE
         return Grade.DIRECT
+
+
+def _all_of(tests: tuple[Condition, ...]) -> Condition:
+    if not tests:
+        return always
+
+    def applies(context: RequestContext) -> bool:
+        for test in tests:  # noqa: SIM110 -- a generator costs more than the rest
+            if not test(context):
+                return False
+        return True
+
+    return applies
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +137,8 @@ class Candidates:
 
 
 _MOST_ACTIONS = 256
+VERSION_WITH_VARIABLES = "2012-10-17"
+RESOURCE_TAG = ":resourcetag/"
 
 
 _CACHE: WeightedCache[Policy] = WeightedCache(2_000_000)
@@ -178,7 +193,8 @@ _DENY_EVERYTHING = Statement(
 
 
 def _compile(raw: RawStatement, index: int, document: RawDocument, *, strict: bool) -> Statement:
-    variables = document.version == "2012-10-17"
+    variables = document.version == VERSION_WITH_VARIABLES
+    conditions = _compile_conditions(raw, variables=variables, strict=strict)
     return Statement(
         sid=raw.sid,
         index=index,
@@ -188,8 +204,17 @@ def _compile(raw: RawStatement, index: int, document: RawDocument, *, strict: bo
         matches_resource=compile_resources(raw, variables=variables),
         principals=_compile_principals(raw.principals),
         except_principals=_compile_principals(raw.not_principals),
-        conditions=_compile_conditions(raw, variables=variables, strict=strict),
+        conditions=conditions,
+        fixed_conditions=tuple(
+            condition for condition, written in zip(conditions, raw.conditions, strict=True) if not _looks_at_resource(written)
+        ),
     )
+
+
+def _looks_at_resource(condition: tuple[str, str, tuple[str, ...]]) -> bool:
+    """Whether a condition looks at tags of the resource, by its key or by a variable in its values."""
+    _operator, key, values = condition
+    return any(RESOURCE_TAG in text.lower() for text in (key, *values))
 
 
 def _compile_actions(raw: RawStatement) -> TextMatcher:

@@ -34,9 +34,10 @@ def glob_matcher(tokens: Tokens) -> TextMatcher:
         return "".join(str(token) for token in tokens).__eq__
     if tokens == (Wildcard.MANY,):
         return everything
-    if len(tokens) == 2 and isinstance(tokens[0], str) and tokens[1] is Wildcard.MANY:
-        return _starts_with(tokens[0])
-    return _compiled(_expression(tokens, _ANY))
+    beginning = prefix_of(tokens)
+    if beginning is not None:
+        return _starts_with(beginning)
+    return _compiled(_expression(tokens, _ANY), tokens)
 
 
 @lru_cache(maxsize=4096)
@@ -64,7 +65,7 @@ def filled_arn_matcher(head: Tokens, resource: Tokens) -> TextMatcher:
 def _arn_parts_matcher(head: Tokens, resource: Tokens) -> TextMatcher:
     if all(isinstance(token, str) for token in head):
         return glob_matcher(merged((*head, *resource)))
-    return _compiled(_expression(head, _WITHIN_SEGMENT) + _expression(resource, _ANY))
+    return _compiled(_expression(head, _WITHIN_SEGMENT) + _expression(resource, _ANY), (*head, *resource))
 
 
 def split_arn(tokens: Tokens) -> tuple[Tokens, Tokens]:
@@ -119,13 +120,20 @@ def lowered(tokens: Tokens) -> Tokens:
     return tuple(token.lower() if isinstance(token, str) else token for token in tokens)
 
 
+def prefix_of(tokens: Tokens) -> str | None:
+    """The text that is all that a pattern asks for: it stands before a star, and there is nothing else."""
+    return tokens[0] if len(tokens) == 2 and isinstance(tokens[0], str) and tokens[1] is Wildcard.MANY else None
+
+
 def _starts_with(prefix: str) -> TextMatcher:
     return lambda text: text.startswith(prefix)
 
 
-def _compiled(expression: str) -> TextMatcher:
+def _compiled(expression: str, tokens: Tokens) -> TextMatcher:
     matches = re.compile(expression).fullmatch
-    return lambda text: matches(text) is not None
+    longest = max((token for token in tokens if isinstance(token, str)), key=len, default="")
+    # Most texts do not match, and most of those lack this.
+    return lambda text: longest in text and matches(text) is not None
 
 
 def _expression(tokens: Tokens, character: str) -> str:

@@ -13,6 +13,7 @@ from modelyard.access.policy_patterns import (
     filled_arn_matcher,
     lowered,
     merged,
+    prefix_of,
     split_arn,
 )
 from modelyard.access.variables import MalformedVariable, Tokens, has_variables, tokens_of
@@ -56,6 +57,9 @@ def _compile_pattern(pattern: str, *, variables: bool, unresolved: bool) -> Reso
     except MalformedArn:
         raise MalformedPolicy(f'Resource {pattern[:256]} must be in ARN format or "*".') from None
     if folded == resource:
+        beginning = prefix_of(merged((*head, *resource)))
+        if beginning is not None:
+            return lambda context: context.arn.startswith(beginning)
         return lambda context: matcher(context.arn)
     return _either(matcher, arn_matcher(merged((*head, *folded))))
 

@@ -17,6 +17,8 @@ class Call(Protocol):
 
     account: str
     region: str
+    arn: str
+    """Who calls."""
 
     def __call__(self, service: str, operation: str, **request: Any) -> Any:
         """The operation's result. Raises AwsError."""
@@ -28,6 +30,7 @@ class _Calls:
         self._context = context
         self.account = context.account
         self.region = context.region
+        self.arn = context.principal.arn
 
     def __call__(self, service: str, operation: str, **request: Any) -> Any:
         return self._context.call(service, operation, request)

@@ -1,4 +1,4 @@
-"""`modelyard groups`: what model package groups ask of their versions."""
+"""`modelyard groups`: the groups of teams, and what groups ask of their versions."""
 
 import json
 from pathlib import Path
@@ -10,8 +10,12 @@ from modelyard.cli.calling import as_root
 from modelyard.cli.failure import CommandFailure
 from modelyard.cli.options import DEFAULT_DATA, Account, Data, Region, settings_of
 from modelyard.cli.output import print_json, say
+from modelyard.cli.runbook import commands
 
-app = typer.Typer(name="groups", help="Approval rules and metadata contracts of model package groups.", no_args_is_help=True)
+app = typer.Typer(
+    name="groups", help="The groups of teams; approval rules and metadata contracts of groups.", no_args_is_help=True
+)
+commands.add_to(app)
 
 Group = Annotated[str, typer.Argument(metavar="GROUP", help="The group's name, or its ARN.")]
 Put = Annotated[Path | None, typer.Option("--put", metavar="FILE", help="A JSON file that takes the place of what is there.")]

@@ -11,7 +11,20 @@ import typer
 from modelyard.access.accounts import AccountError
 from modelyard.access.keyring import KeyRingError
 from modelyard.aws.errors import AwsError
-from modelyard.cli import accounts, audit, backup, environment, groups, initialise, metadata, serve, users, version, versions
+from modelyard.cli import (
+    access,
+    accounts,
+    audit,
+    backup,
+    environment,
+    groups,
+    initialise,
+    metadata,
+    serve,
+    users,
+    version,
+    versions,
+)
 from modelyard.cli.demo import command as demo
 from modelyard.cli.failure import CommandFailure
 from modelyard.settings import SettingsError
@@ -37,6 +50,7 @@ initialise.add_to(app)
 serve.add_to(app)
 environment.add_to(app)
 app.add_typer(accounts.app)
+app.add_typer(access.app)
 app.add_typer(users.app)
 app.add_typer(groups.app)
 app.add_typer(metadata.app)

@@ -14,6 +14,7 @@ from modelyard.access.authentication import Authenticator
 from modelyard.access.evaluation import decide
 from modelyard.access.permission import Permission, RequestFacts
 from modelyard.access.principal import Principal
+from modelyard.access.sight import Sight, sight
 from modelyard.aws.catalogue import Catalogue, OperationModel, Route
 from modelyard.aws.errors import AwsError, UnknownOperationException
 from modelyard.aws.http import Document, HttpRequest, HttpResponse
@@ -346,7 +347,9 @@ class Dispatcher:
         granted = []
         for permission in operation.permissions(context, request):
             decision = decide(context.principal, permission, context.facts)
-            if not decision.allowed:
+            if not decision.allowed and not (
+                permission.listing and sight(context.principal, permission, context.facts) is Sight.SOME
+            ):
                 raise Refused(permission, decision)
             granted.append(permission)
         if operation.writes and context.owns_journal and context.journal is not None:

@@ -5,8 +5,10 @@ from typing import Any
 
 from modelyard.access.permission import Permission, Resource
 from modelyard.access.roles import pass_role
+from modelyard.aws.arns import Arn
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Permissions
+from modelyard.dispatch.resources import ANY_TYPE, finds
 from modelyard.dispatch.tags import TagsOnDemand
 from modelyard.functions import store
 from modelyard.functions.failures import invalid, no_such_function
@@ -71,3 +73,10 @@ def tag_conditions(tags: Mapping[str, str]) -> dict[str, str | tuple[str, ...]]:
     if not tags:
         return {}
     return {**{f"aws:RequestTag/{key}": value for key, value in tags.items()}, "aws:TagKeys": tuple(tags)}
+
+
+@finds("lambda", ANY_TYPE)
+def find_function(context: Context, arn: Arn) -> Resource | None:
+    """A function by its ARN, for those who ask what may be done with it."""
+    at = named(str(arn), None, context.account, context.region)
+    return None if at is None or store.version(context.tx, at) is None else resource(context.tx, at)

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from modelyard.access.permission import Permission, Resource
+from modelyard.aws.arns import Arn
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Permissions
+from modelyard.dispatch.resources import finds
 from modelyard.dispatch.tags import TagsOnDemand
 from modelyard.images import store
 from modelyard.images.failures import repository_not_found
@@ -56,3 +58,10 @@ def tag_conditions(tags: Iterable[Mapping[str, str]]) -> Values:
     if conditions:
         conditions["aws:TagKeys"] = tuple(tag["Key"] for tag in tags)
     return conditions
+
+
+@finds("ecr", "repository")
+def find_repository(context: Context, arn: Arn) -> Resource | None:
+    """A repository by its ARN, for those who ask what may be done with it."""
+    at = RepositoryName(arn.account, arn.region, arn.resource.partition("/")[2])
+    return None if store.repository(context.tx, at) is None else repository_resource(context, at)

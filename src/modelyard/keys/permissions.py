@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelyard.access.permission import Grant, Permission, Resource
+from modelyard.aws.arns import Arn
 from modelyard.aws.errors import AccessDeniedException
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Permissions
+from modelyard.dispatch.resources import finds
 from modelyard.dispatch.tags import TagsOnDemand
 from modelyard.keys import managed, store
 from modelyard.keys.failures import failure, not_found
@@ -184,3 +186,20 @@ def caller_conditions(context: Context) -> Values:
     if context.facts.via_service:
         values["kms:ViaService"] = context.facts.via_service
     return values
+
+
+def _find(context: Context, arn: Arn) -> Resource | None:
+    """A key by its ARN or that of an alias, for those who ask what may be done with it.
+
+    Grants are those for the operation of the context, to its principal, that ask for no encryption context.
+    """
+    try:
+        key = _key(context, key_name(str(arn), context.account, context.region))
+    except (NotAnArn, NotAKey):
+        return None
+    action = context.operation.partition(":")[2]
+    return None if key is None else key_resource(context, key, lambda grant: grant.covers(action, {}))
+
+
+for _kind in ("key", "alias"):
+    finds("kms", _kind)(_find)

@@ -56,12 +56,17 @@ def on_entity(action: str, kind: Kind) -> Permissions:
     return permissions
 
 
+def list_of(context: Context, action: str, kind: str) -> Permission:
+    """Listing those of a kind in the caller's account that the caller may see."""
+    listing = f"arn:aws:sagemaker:{context.region}:{context.account}:{kind}/"
+    return Permission(f"sagemaker:{action}", Resource(f"{listing}*", context.account), listing=listing)
+
+
 def on_all(action: str, kind: str) -> Permissions:
-    """One action on all of a kind in the caller's account."""
+    """Listing those of a kind in the caller's account."""
 
     def permissions(context: Context, request: Request) -> Iterable[Permission]:
-        arn = f"arn:aws:sagemaker:{context.region}:{context.account}:{kind}/*"
-        yield Permission(f"sagemaker:{action}", Resource(arn, context.account))
+        yield list_of(context, action, kind)
 
     return permissions
 
@@ -75,9 +80,10 @@ def creation(kind: Kind) -> Permissions:
         else:
             at = named(context.account, context.region, kind, request[f"{kind.member}Name"])
         conditions = tag_conditions(request.get("Tags", []))
-        yield Permission(f"sagemaker:Create{kind.member}", Resource(at.arn, at.account), conditions)
+        action = f"Create{kind.member}"
+        yield Permission(f"sagemaker:{action}", Resource(at.arn, at.account), conditions)
         if request.get("Tags"):
-            yield Permission("sagemaker:AddTags", Resource(at.arn, at.account), conditions)
+            yield Permission("sagemaker:AddTags", Resource(at.arn, at.account), {**conditions, "sagemaker:TaggingAction": action})
 
     return permissions
 

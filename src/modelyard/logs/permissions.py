@@ -5,11 +5,14 @@ does not; only tagging is decided on the bare name.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from modelyard.access.permission import Permission, Resource
+from modelyard.aws.arns import Arn
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Permissions
+from modelyard.dispatch.resources import ANY_TYPE, finds
 from modelyard.dispatch.tags import TagsOnDemand
 from modelyard.logs import store
 from modelyard.logs.errors import invalid, no_such_group, no_such_stream
@@ -80,3 +83,13 @@ def tag_conditions(tags: Mapping[str, str]) -> dict[str, str | tuple[str, ...]]:
     if not tags:
         return {}
     return {**{f"aws:RequestTag/{key}": value for key, value in tags.items()}, "aws:TagKeys": tuple(tags)}
+
+
+@finds("logs", ANY_TYPE)
+def find_group(context: Context, arn: Arn) -> Resource | None:
+    """A log group, or a stream in it, by its ARN, for those who ask what may be done with it."""
+    group, _, _ = arn.resource.partition(":log-stream:")
+    at = at_arn(str(replace(arn, resource=group)))
+    if at is None or store.group(context.tx, at) is None:
+        return None
+    return Resource(str(arn), at.account, TagsOnDemand(context.tx, at.arn))

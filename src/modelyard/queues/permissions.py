@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from modelyard.access.permission import Permission, Resource
+from modelyard.aws.arns import Arn
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Permissions
+from modelyard.dispatch.resources import ANY_TYPE, finds
 from modelyard.dispatch.tags import TagsOnDemand
 from modelyard.queues import store
 from modelyard.queues.errors import no_such_queue, sqs_error
-from modelyard.queues.queue import Queue, QueueName, at_url
+from modelyard.queues.queue import Queue, QueueName, at_arn, at_url
 
 Request = dict[str, Any]
 _AWS_HOST = re.compile(r"(^|\.)(amazonaws\.com(\.cn)?|api\.aws)(:[0-9]+)?$")
@@ -66,3 +68,10 @@ def url(context: Context, at: QueueName) -> str:
         return f"{http.scheme}://{host}{at.path}"
     address, port = (http.server if http is not None else None) or (context.settings.host, context.settings.port)
     return f"http://{f'[{address}]' if ':' in address else address}:{port}{at.path}"
+
+
+@finds("sqs", ANY_TYPE)
+def find_queue(context: Context, arn: Arn) -> Resource | None:
+    """A queue by its ARN, for those who ask what may be done with it."""
+    at = at_arn(str(arn))
+    return None if at is None or store.queue(context.tx, at) is None else queue_resource(context, at)

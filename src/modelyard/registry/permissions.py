@@ -83,18 +83,19 @@ def on_package(action: str, member: str = "ModelPackageName", *, service: str = 
     return permissions
 
 
+def list_of(context: Context, action: str, kind: str) -> Permission:
+    """Listing the resources of a kind in the caller's account: those that the caller may see."""
+    listing = f"arn:aws:sagemaker:{context.region}:{context.account}:{kind}/"
+    return Permission(f"sagemaker:{action}", Resource(f"{listing}*", context.account), listing=listing)
+
+
 def on_all(action: str, kind: str) -> Permissions:
-    """One action on all resources of a kind in the caller's account."""
+    """Listing the resources of a kind in the caller's account."""
 
     def permissions(context: Context, request: Request) -> Iterable[Permission]:
-        yield Permission(f"sagemaker:{action}", Resource(all_of(context, kind), context.account))
+        yield list_of(context, action, kind)
 
     return permissions
-
-
-def all_of(context: Context, kind: str) -> str:
-    """The ARN that stands for all resources of a kind in the caller's account."""
-    return f"arn:aws:sagemaker:{context.region}:{context.account}:{kind}/*"
 
 
 def creation(context: Context, action: str, resource: Resource, request: Request) -> Iterator[Permission]:
@@ -103,7 +104,8 @@ def creation(context: Context, action: str, resource: Resource, request: Request
     conditions = {**state_conditions(request), **tag_conditions(tags)}
     yield Permission(f"sagemaker:{action}", resource, conditions)
     if tags:
-        yield Permission("sagemaker:AddTags", resource, conditions)
+        # By this key policies tell tagging what is made from tagging what is there.
+        yield Permission("sagemaker:AddTags", resource, {**conditions, "sagemaker:TaggingAction": action})
 
 
 def tag_conditions(tags: Iterable[Mapping[str, str]]) -> dict[str, str | tuple[str, ...]]:

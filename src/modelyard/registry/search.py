@@ -33,12 +33,18 @@ from modelyard.storage.interface import Transaction
 Loader = Callable[[Transaction, str, str, Sequence[str]], Mapping[str, str | bytes]]
 """(transaction, account, region, keys) -> the JSON that Describe answers, by key; what is not there is left out."""
 Visible = Callable[[Item], bool]
-"""Whether the caller may see a resource at all; looks at its tags."""
+"""Whether a resource passes the request's conditions of visibility; looks at its tags."""
+Permitted = Callable[[Sequence[Item]], Sequence[Item]]
+"""Those of the resources that policies let the caller find."""
 
 BUDGET = 4000
 """Resources that a walk looks at before it goes over to the candidates: about ten milliseconds."""
 LONGEST_WALK = 1_000_000
 """Resources that one request looks at, some seconds: then it answers with what it has, and a token to go on from there."""
+DECISION = 50
+"""Resources that can be looked at in the time it takes to decide whether the caller may find one."""
+DECIDED_AT_ONCE = 2000
+"""Resources that are decided on before a page is answered that came out short."""
 DOCUMENT = 5
 """Resources that can be looked at in the time it takes to read one document."""
 SMALLEST_STEP = 32
@@ -75,6 +81,8 @@ class Query:
     """The place of the last resource of the page before."""
     size: int
     visible: Visible
+    permitted: Permitted | None = None
+    """None for a caller who may find all resources of the kind."""
 
 
 @total_ordering
@@ -134,6 +142,7 @@ class _Search:
         self.space = Space(space_id, find_names(tx, space_id, names))
         self.documents: dict[int, dict[str, Any]] = {}
         self.read = 0
+        self.decided = 0
         self.first_step = max(SMALLEST_STEP, query.size + 1)
 
     def page(self) -> Found:
@@ -154,14 +163,14 @@ class _Search:
         if self.query.sort_by == MODIFIED:
             return self._take(self._walk_by_modified(found if few else None), LONGEST_WALK)
         if few:
-            return self._select(found), None
+            return self._select(found)
         if not self._order_is_known():
-            return self._select(self._candidates(patient=True)), None
+            return self._select(self._candidates(patient=True))
         matched, then = self._take(self._walk_by_value(), BUDGET)
         if then is None:
             return matched, None
         found = self._candidates(patient=True)
-        return self._take(self._walk_by_value(), LONGEST_WALK) if found is None else (self._select(found), None)
+        return self._take(self._walk_by_value(), LONGEST_WALK) if found is None else self._select(found)
 
     def _candidates(self, *, patient: bool) -> Candidates | None:
         """The candidates by a quick count, in full when they are few; or, with patience, unless there are very many."""
@@ -184,15 +193,19 @@ class _Search:
         """The first matches of a walk, enough for a page and one more; or those within the budget, and the place it ends at."""
         matched: list[Item] = []
         for step in steps:
-            matched += self._judge(step.items)
+            matched += self._permitted(self._judge(step.items))
             if len(matched) > self.query.size:
                 break
-            if step.walked + DOCUMENT * self.read >= budget:
+            if step.walked + DOCUMENT * self.read + DECISION * self.decided >= budget:
                 return matched, step.end
         return matched, None
 
-    def _select(self, found: Candidates | None) -> list[Item]:
-        """The first matches in an order that is worked out here: judges all candidates, keeps a page of them and one more."""
+    def _select(self, found: Candidates | None) -> tuple[list[Item], list[Any] | None]:
+        """The first matches in an order that is worked out here: judges all candidates, keeps a page of them and one more.
+
+        For a caller who may not find all it keeps more, decides on those, and tells where to go on from.
+        """
+        most = self.query.size + 1 if self.query.permitted is None else max(self.query.size + 1, DECIDED_AT_ONCE)
         steps = (
             search_query.each(self.tx, self.space) if found is None else search_query.each_candidate(self.tx, self.space, found)
         )
@@ -201,9 +214,10 @@ class _Search:
         for step in steps:
             placed = [(self._place(item), item) for item in self._judge(step)]
             best += [pair for pair in placed if after is None or pair[0] > after]
-            best = heapq.nsmallest(self.query.size + 1, best, key=lambda pair: pair[0])
+            best = heapq.nsmallest(most, best, key=lambda pair: pair[0])
             self.documents = {item.id: self.documents[item.id] for _, item in best if item.id in self.documents}
-        return [item for _, item in best]
+        then = best[-1][0].cursor if self.query.permitted is not None and len(best) == most else None
+        return self._permitted([item for _, item in best]), then
 
     def _place(self, item: Item) -> Place:
         name, descending = self.query.sort_by, self.query.descending
@@ -306,6 +320,13 @@ class _Search:
             if not verdicts[item.id]:
                 self.documents.pop(item.id, None)
         return [item for item in seen if verdicts[item.id]]
+
+    def _permitted(self, items: Sequence[Item]) -> list[Item]:
+        """Those of the items that the caller may find."""
+        if self.query.permitted is None or not items:
+            return list(items)
+        self.decided += len(items)
+        return list(self.query.permitted(items))
 
     def _load(self, items: Sequence[Item]) -> None:
         """Read documents."""

@@ -1,6 +1,6 @@
 """All the SQL of groups and packages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from modelyard.registry.model_package import Package, PackageName, summary
 from modelyard.storage.interface import Row, Transaction
 
 Parameters = dict[str, Any]
+NAMES_AT_ONCE = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,19 @@ def group_access(tx: Transaction, at: GroupName) -> GroupAccess | None:
         {"account": at.account, "region": at.region, "folded": at.folded},
     )
     return None if row is None else GroupAccess(*row)
+
+
+def group_names(tx: Transaction, account: str, region: str, folded: Sequence[str]) -> dict[str, str]:
+    """The names of groups as they were created, by the names they are looked up by."""
+    found: dict[str, str] = {}
+    for start in range(0, len(folded), NAMES_AT_ONCE):
+        names = {f"n{position}": name for position, name in enumerate(folded[start : start + NAMES_AT_ONCE])}
+        listed = ", ".join(f":{name}" for name in names)
+        sql = (
+            f"SELECT folded, name FROM model_package_group WHERE account = :account AND region = :region AND folded IN ({listed})"
+        )
+        found.update(tx.all(sql, {"account": account, "region": region, **names}))
+    return found
 
 
 def add_group(tx: Transaction, at: GroupName, document: Mapping[str, Any], now: float) -> None:

@@ -5,12 +5,14 @@ from typing import Any
 
 from modelyard.access.permission import Permission, Resource
 from modelyard.access.roles import pass_role
+from modelyard.aws.arns import Arn
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Permissions
+from modelyard.dispatch.resources import finds
 from modelyard.dispatch.tags import TagsOnDemand
 from modelyard.triggers import store
 from modelyard.triggers.failures import no_such_bus, no_such_rule
-from modelyard.triggers.names import DEFAULT_BUS, Place
+from modelyard.triggers.names import DEFAULT_BUS, Place, rule_of
 from modelyard.triggers.store import Rule
 
 Request = dict[str, Any]
@@ -87,3 +89,12 @@ def tag_conditions(tags: Mapping[str, str]) -> Conditions:
     if not tags:
         return {}
     return {**{f"aws:RequestTag/{key}": value for key, value in tags.items()}, "aws:TagKeys": tuple(tags)}
+
+
+@finds("events", "rule")
+def find_rule(context: Context, arn: Arn) -> Resource | None:
+    """A rule by its ARN, for those who ask what may be done with it."""
+    found = rule_of(str(arn))
+    if found is None or store.rule(context.tx, *found) is None:
+        return None
+    return Resource(str(arn), arn.account, TagsOnDemand(context.tx, str(arn)))

@@ -283,16 +283,23 @@ def test_other_kinds_accounts_and_regions(yard: Yard) -> None:
     assert search(yard, CrossAccountFilterOption="CrossAccount") == {"Results": []}
 
 
-@pytest.mark.documented
-def test_search_is_a_permission_on_everything(yard: Yard) -> None:
-    """Search has no resource-level permissions: only a policy for `*` allows it."""
-    for resource, allowed in (("*", True), ("arn:aws:sagemaker:us-east-1:111122223333:model-package/*", False)):
+@pytest.mark.ours
+def test_search_is_granted_on_what_it_finds(yard: Yard) -> None:
+    """A policy for `*` lets find everything, one for some resources those, and one for another kind of resource nothing."""
+    versions = "arn:aws:sagemaker:us-east-1:111122223333:model-package/"
+    for resource, found in (
+        ("*", 4),
+        (f"{versions}*", 4),
+        (f"{versions}*/1", 1),
+        (f"{versions}none/*", 0),
+        ("arn:aws:s3:::*", None),
+    ):
         policy = json.dumps(
             {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sagemaker:Search", "Resource": resource}]}
         )
         caller = user("111122223333", "eve", policy)
-        if allowed:
-            assert len(yard.call("sagemaker", "Search", caller, Resource="ModelPackage")["Results"]) == 4
+        if found is not None:
+            assert len(yard.call("sagemaker", "Search", caller, Resource="ModelPackage")["Results"]) == found, resource
         else:
             with pytest.raises(AccessDeniedException):
                 yard.call("sagemaker", "Search", caller, Resource="ModelPackage")

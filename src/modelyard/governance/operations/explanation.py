@@ -10,7 +10,7 @@ import orjson
 from modelyard.access import store, store_policies
 from modelyard.access.credentials import boundary_of, policies_of, root_principal, user_principal
 from modelyard.access.evaluation import EXPLICIT_DENIES, TRUST_ACTIONS, Decision, decide
-from modelyard.access.explanations import lacking
+from modelyard.access.explanations import holder, lacking
 from modelyard.access.identities import Identity, IdentityKind, root_arn
 from modelyard.access.managed import find_document
 from modelyard.access.permission import Permission, RequestFacts, Resource
@@ -28,7 +28,8 @@ Request = dict[str, Any]
 Values = Mapping[str, tuple[str, ...]]
 
 _SESSION = re.compile(r"arn:aws:sts::(\d{12}):assumed-role/([\w+=,.@-]+)/([\w+=,.@-]+)")
-_VERSION = re.compile(r"model-package/([^/]+)/[^/]+")
+_VERSION = re.compile(r"model-package/([^/]+)/([^/]+)")
+ANY_VERSION = "*"
 _EXPLAINING = "explanation"
 """The name of the session as which a role is asked about."""
 
@@ -53,10 +54,11 @@ def explain_access(context: Context, request: Request) -> Request:
     subject = _subject(context, request["PrincipalArn"])
     principal = replace(subject.principal, tags={**subject.principal.tags, **_tags(given, "aws:principaltag/")})
     action = request["Action"]
-    found = _resource(context, action, request["ResourceArn"])
+    # The resource as it is when the principal asks for it: grants are to somebody, and for something.
+    found = _resource(replace(context, principal=principal, operation=action), action, request["ResourceArn"])
     resource = found or Resource(request["ResourceArn"], _owner(context, request["ResourceArn"]))
     resource = replace(resource, tags={**resource.tags, **_tags(given, "aws:resourcetag/")})
-    permission = Permission(action, resource, given)
+    permission = Permission(action, resource, {**_own_conditions(action, principal), **given})
     decision = decide(principal, permission, _facts(context, given))
     answer: Request = {
         "Allowed": decision.allowed,
@@ -65,6 +67,8 @@ def explain_access(context: Context, request: Request) -> Request:
         "Statements": [_statement(context, subject, resource, each) for each in decision.statements],
         "ResourceAccount": resource.account,
     }
+    if decision.grant:
+        answer["GrantId"] = decision.grant
     if decision.message:
         answer["Message"] = decision.message
     if resource.account == context.account:
@@ -130,10 +134,10 @@ def _resource(context: Context, action: str, text: str) -> Resource | None:
     arn = Arn.parse(text)
     if arn.service == "iam":
         return _identity_resource(context, action, text)
-    found = find(context, arn)
     version = _VERSION.fullmatch(arn.resource) if arn.service == "sagemaker" else None
+    found = None if version is not None and version[2] == ANY_VERSION else find(context, arn)
     if found is None and version is not None:
-        # One that is yet to be registered stands under the policy and the tags of its group.
+        # One that is yet to be registered stands under the policy and the tags of its group; so do all, as refusals name them.
         group = find(context, replace(arn, resource=f"model-package-group/{version[1]}"))
         return None if group is None else replace(group, arn=text)
     return found
@@ -146,6 +150,11 @@ def _identity_resource(context: Context, action: str, arn: str) -> Resource | No
         return None
     trust = identity.trust_policy if action.lower() in TRUST_ACTIONS else None
     return Resource(arn, identity.account, identity.tags, trust)
+
+
+def _own_conditions(action: str, principal: Principal) -> Values:
+    """Condition keys of a service that follow from who asks."""
+    return {"kms:CallerAccount": (principal.account,)} if action.lower().startswith("kms:") else {}
 
 
 def _owner(context: Context, arn: str) -> str:
@@ -179,7 +188,7 @@ def _word(decision: Decision) -> str:
 def _statement(context: Context, subject: Subject, resource: Resource, matched: MatchedStatement) -> Request:
     policy, statement = matched.policy, matched.statement
     trust = policy.kind is PolicyKind.TRUST
-    kind, name = subject.sources.get(policy, ("trust" if trust else "resource", resource.arn))
+    kind, name = subject.sources.get(policy, ("trust" if trust else "resource", holder(resource.arn)))
     shown: Request = {
         "PolicyType": kind,
         "PolicyName": name,
@@ -188,7 +197,7 @@ def _statement(context: Context, subject: Subject, resource: Resource, matched: 
     }
     if statement.sid:
         shown["Sid"] = statement.sid
-    if name != resource.arn or resource.account == context.account:
+    if kind not in ("trust", "resource") or resource.account == context.account:
         # The words of a policy of another account are that account's to show.
         shown["Statement"] = _text(policy, statement.index)
     return shown

@@ -4,11 +4,12 @@ from typing import Any
 
 from modelyard.aws.errors import ResourceNotFound, ValidationException
 from modelyard.dispatch.context import Context
+from modelyard.dispatch.seeing import Seeing, filled
 from modelyard.dispatch.tags import forget_tags, from_list, put_tags
 from modelyard.lineage import entity, pages, store, store_graph
 from modelyard.lineage.entity import EntityName, Kind
 from modelyard.lineage.following import follow
-from modelyard.lineage.permissions import request_at, user_context
+from modelyard.lineage.permissions import list_of, request_at, user_context
 from modelyard.lineage.store import Kept
 
 Request = dict[str, Any]
@@ -77,17 +78,21 @@ def delete(context: Context, kind: Kind, request: Request) -> Request:
 
 
 def listed(context: Context, kind: Kind, request: Request) -> Request:
-    """A page of entities, newest first unless asked for otherwise."""
+    """A page of the entities that the caller may list, newest first unless asked for otherwise."""
     name = f"List{kind.member}s"
     page = pages.page(context, name, request)
     by_name = request.get("SortBy") == "Name"
     filters = dict(request)
     if f"{kind.member}Type" in request:
         filters["Type"] = request[f"{kind.member}Type"]
-    found = store.entities(context.tx, context.account, context.region, kind, filters, page, by_name=by_name)
-    answer: Request = {f"{kind.member}Summaries": [entity.summary(kept.entity) for kept in found[: page.size]]}
-    if len(found) > page.size:
-        last = found[page.size - 1]
-        value = last.entity.at.handle if by_name else last.entity.document["CreationTime"]
-        answer["NextToken"] = pages.token(context, name, request, [value, last.id])
+    found, then = filled(
+        page,
+        Seeing(context, list_of(context, name, kind)),
+        lambda part: store.entities(context.tx, context.account, context.region, kind, filters, part, by_name=by_name),
+        lambda kept: (kept.entity.at.arn,),
+        lambda kept: [kept.entity.at.handle if by_name else kept.entity.document["CreationTime"], kept.id],
+    )
+    answer: Request = {f"{kind.member}Summaries": [entity.summary(kept.entity) for kept in found]}
+    if then is not None:
+        answer["NextToken"] = pages.token(context, name, request, then)
     return answer

@@ -1,12 +1,14 @@
 """QueryLineage: what an entity came from, and what came of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from modelyard.access.permission import Permission, Resource
 from modelyard.aws.arns import Arn
 from modelyard.aws.errors import ResourceNotFound, ValidationException
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
+from modelyard.dispatch.seeing import Seeing
 from modelyard.lineage import pages, store_graph
 from modelyard.lineage.operations.entities import existing
 from modelyard.lineage.permissions import at_arn, on_arns
@@ -20,6 +22,7 @@ DEEPEST, LARGEST_PAGE = 10, 50
 AT_ONCE = 500
 """Entities that are read at once to see which are wanted."""
 Matches = Callable[[Kept], bool]
+Step = Callable[[Sequence[int], bool, int], list[store_graph.Edge]]
 
 
 @operation("QueryLineage", mode=Mode.STREAM, permissions=on_arns("QueryLineage", "StartArns"))
@@ -27,7 +30,7 @@ Matches = Callable[[Kept], bool]
 def query_lineage(context: Context, request: Request) -> Request:
     """Entities that lead to the start or come of it, nearest first; with edges also the start, and all that lies between."""
     starts, (up, down) = [_start(context, arn) for arn in _start_arns(request)], _directions(request)
-    walk = Walk(steps(context), starts, up, down, _depth(request), MOST_ENTITIES)
+    walk = Walk(_steps_in_sight(context), starts, up, down, _depth(request), MOST_ENTITIES)
     size = request.get("MaxResults", LARGEST_PAGE)
     if size < 1:
         raise ValidationException(f"MaxResults must be between 1 and {LARGEST_PAGE}.")
@@ -42,9 +45,32 @@ def query_lineage(context: Context, request: Request) -> Request:
     return _ended(context, request, answer, walk, [kept.id for kept in found], size)
 
 
-def steps(context: Context) -> Callable[[Sequence[int], bool, int], list[store_graph.Edge]]:
+def steps(context: Context) -> Step:
     """How a walk finds what is next."""
     return lambda numbers, up, most: store_graph.steps(context.tx, numbers, up=up, most=most)
+
+
+def visible_steps(context: Context, visible: Callable[[Sequence[Kept]], Iterable[Kept]]) -> Step:
+    """Steps that lead only to entities which the caller may see, and so not past the others."""
+    step, seen, met = steps(context), set[int](), set[int]()
+
+    def found(numbers: Sequence[int], up: bool, most: int) -> list[store_graph.Edge]:
+        edges = step(numbers, up, most)
+        new = {edge.source if up else edge.destination for edge in edges} - met
+        met.update(new)
+        seen.update(kept.id for kept in visible(list(store_graph.entities(context.tx, sorted(new)).values())))
+        return [edge for edge in edges if (edge.source if up else edge.destination) in seen]
+
+    return found
+
+
+def _steps_in_sight(context: Context) -> Step:
+    """Steps to what the caller may query the lineage of."""
+    listing = f"arn:aws:sagemaker:{context.region}:{context.account}:"
+    seeing = Seeing(context, Permission("sagemaker:QueryLineage", Resource(f"{listing}*", context.account), listing=listing))
+    if seeing.all:
+        return steps(context)
+    return visible_steps(context, lambda new: seeing.among(new, lambda kept: (kept.entity.at.arn,)))
 
 
 def _start_arns(request: Request) -> list[str]:

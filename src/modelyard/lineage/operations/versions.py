@@ -1,6 +1,6 @@
 """From a version to all that it came from and all that came of it, and from anything back to the versions, in one call."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from modelyard.access.evaluation import decide
@@ -12,11 +12,10 @@ from modelyard.dispatch.operation import Mode, operations_of
 from modelyard.dispatch.resources import find
 from modelyard.lineage import pages, store, store_graph
 from modelyard.lineage.entity import Entity, Kind
-from modelyard.lineage.operations.queries import DEEPEST, matching, shown_edge, steps
+from modelyard.lineage.operations.queries import DEEPEST, Step, matching, shown_edge, steps, visible_steps
 from modelyard.lineage.package_inputs import JOBS, OTHER_JOB, PACKAGE
 from modelyard.lineage.reading import caught_up
 from modelyard.lineage.store import Kept
-from modelyard.lineage.store_graph import Edge
 from modelyard.lineage.told import APPROVAL, CREATION, GROUP, HOSTED_MODEL, LIFE_CYCLE, MODEL
 from modelyard.lineage.walk import Walk
 
@@ -106,18 +105,11 @@ def _item(entity: Entity, depth: int, direction: str) -> Request:
     return {**item, **{member: value for member, value in more.items() if value is not None}}
 
 
-def _visible_steps(context: Context) -> Callable[[Sequence[int], bool, int], list[Edge]]:
+def _visible_steps(context: Context) -> Step:
     """Steps that do not lead to versions which the caller may not see, nor past them."""
-    step, seen = steps(context), dict[int, bool]()
-
-    def visible(numbers: Sequence[int], up: bool, most: int) -> list[Edge]:
-        edges = step(numbers, up, most)
-        new = {edge.source if up else edge.destination for edge in edges} - seen.keys()
-        for number, kept in store_graph.entities(context.tx, sorted(new)).items():
-            seen[number] = not is_package(kept.entity) or _may_see(context, kept.entity)
-        return [edge for edge in edges if seen.get(edge.source if up else edge.destination, False)]
-
-    return visible
+    return visible_steps(
+        context, lambda new: [kept for kept in new if not is_package(kept.entity) or _may_see(context, kept.entity)]
+    )
 
 
 def _may_see(context: Context, entity: Entity) -> bool:

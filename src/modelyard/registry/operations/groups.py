@@ -11,13 +11,16 @@ from modelyard.aws.errors import ConflictException, ValidationException
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
 from modelyard.dispatch.resources import finds
+from modelyard.dispatch.seeing import Seeing, filled
 from modelyard.dispatch.tags import forget_tags, from_list, put_tags
 from modelyard.registry import events, group, pages, search_store, store
 from modelyard.registry.group import Group, GroupName
-from modelyard.registry.permissions import created_by, creation, group_at, group_resource, on_all, on_group
+from modelyard.registry.permissions import created_by, creation, group_at, group_resource, list_of, on_all, on_group
 
 operation = operations_of("sagemaker")
 KIND = "ModelPackageGroup"
+ARN_KIND = "model-package-group"
+LIST = "ListModelPackageGroups"
 
 
 def existing(context: Context, at: GroupName) -> Group:
@@ -70,26 +73,28 @@ def delete_model_package_group(context: Context, request: dict[str, Any]) -> dic
     return {}
 
 
-@operation("ListModelPackageGroups", mode=Mode.SLOW_READ, permissions=on_all("ListModelPackageGroups", "model-package-group"))
+@operation(LIST, mode=Mode.SLOW_READ, permissions=on_all(LIST, ARN_KIND))
 def list_model_package_groups(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Groups of the caller's account, or those that other accounts share with the caller."""
+    """Groups of the account that the caller may list, or those that other accounts share with the caller."""
     if request.get("CrossAccountFilterOption") == "CrossAccount":
         return _list_shared_groups(context, request)
     by_name = request.get("SortBy") == "Name"
-    page = pages.page(context, "ListModelPackageGroups", request)
-    found = store.groups(context.tx, context.account, context.region, request, page, by_name=by_name)
-    answer: dict[str, Any] = {"ModelPackageGroupSummaryList": [group.summary(one.document) for one in found[: page.size]]}
-    if len(found) > page.size:
-        last = found[page.size - 1]
-        answer["NextToken"] = pages.token(
-            context, "ListModelPackageGroups", request, [last.at.folded if by_name else last.created, last.id]
-        )
+    found, then = filled(
+        pages.page(context, LIST, request),
+        Seeing(context, list_of(context, LIST, ARN_KIND)),
+        lambda page: store.groups(context.tx, context.account, context.region, request, page, by_name=by_name),
+        lambda one: (one.arn,),
+        lambda one: [one.at.folded if by_name else one.created, one.id],
+    )
+    answer: dict[str, Any] = {"ModelPackageGroupSummaryList": [group.summary(one.document) for one in found]}
+    if then is not None:
+        answer["NextToken"] = pages.token(context, LIST, request, then)
     return answer
 
 
 def _list_shared_groups(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Groups of other accounts whose policy, with the caller's own, lets the caller describe them."""
-    page = pages.page(context, "ListModelPackageGroups", request)
+    page = pages.page(context, LIST, request)
     shared = [
         one
         for one in store.shared_groups(context.tx, context.account, context.region)
@@ -106,7 +111,7 @@ def _list_shared_groups(context: Context, request: dict[str, Any]) -> dict[str, 
         shared = [one for one in shared if (key(one) < after if page.descending else key(one) > after)]
     answer: dict[str, Any] = {"ModelPackageGroupSummaryList": [group.summary(one.document) for one in shared[: page.size]]}
     if len(shared) > page.size:
-        answer["NextToken"] = pages.token(context, "ListModelPackageGroups", request, key(shared[page.size - 1]))
+        answer["NextToken"] = pages.token(context, LIST, request, key(shared[page.size - 1]))
     return answer
 
 
@@ -123,7 +128,7 @@ def _may_describe(context: Context, one: Group) -> bool:
     return decide(context.principal, permission, context.facts).allowed
 
 
-@finds("sagemaker", "model-package-group")
+@finds("sagemaker", ARN_KIND)
 def find_group(context: Context, arn: Arn) -> Resource | None:
     """A group by its ARN, for the operations that take any ARN."""
     at = GroupName(arn.account, arn.region, arn.resource.partition("/")[2])

@@ -11,17 +11,20 @@ from modelyard.aws.errors import ConflictException, ResourceNotFound, Validation
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Permissions, operations_of
 from modelyard.dispatch.resources import finds
+from modelyard.dispatch.seeing import Seeing, filled
 from modelyard.dispatch.tags import TagsOnDemand, forget_tags, from_list, put_tags, tags_of
 from modelyard.registry import events, model_card, model_card_content, pages, search, search_store
 from modelyard.registry import model_card_store as store
 from modelyard.registry.model_card import Card, CardName, NotACard, card_name
 from modelyard.registry.model_card_content import ContentError
-from modelyard.registry.permissions import created_by, creation, on_all
+from modelyard.registry.permissions import created_by, creation, list_of, on_all
 from modelyard.storage.interface import Transaction
 
 operation = operations_of("sagemaker")
 Request = dict[str, Any]
 KIND = "ModelCard"
+ARN_KIND = "model-card"
+LIST = "ListModelCards"
 
 
 def card_at(context: Context, text: str) -> CardName:
@@ -134,18 +137,20 @@ def delete_model_card(context: Context, request: Request) -> Request:
     return {}
 
 
-@operation("ListModelCards", mode=Mode.SLOW_READ, permissions=on_all("ListModelCards", "model-card"))
+@operation(LIST, mode=Mode.SLOW_READ, permissions=on_all(LIST, ARN_KIND))
 def list_model_cards(context: Context, request: Request) -> Request:
-    """Cards of the caller's account."""
+    """Cards of the account that the caller may list."""
     by_name = request.get("SortBy") == "Name"
-    page = pages.page(context, "ListModelCards", request, descending=True)
-    found = store.cards(context.tx, context.account, context.region, request, page, by_name=by_name)
-    answer: Request = {"ModelCardSummaries": [model_card.summary(one.document) for one in found[: page.size]]}
-    if len(found) > page.size:
-        last = found[page.size - 1]
-        answer["NextToken"] = pages.token(
-            context, "ListModelCards", request, [last.at.name if by_name else last.created, last.id]
-        )
+    found, then = filled(
+        pages.page(context, LIST, request, descending=True),
+        Seeing(context, list_of(context, LIST, ARN_KIND)),
+        lambda page: store.cards(context.tx, context.account, context.region, request, page, by_name=by_name),
+        lambda one: (one.at.arn,),
+        lambda one: [one.at.name if by_name else one.created, one.id],
+    )
+    answer: Request = {"ModelCardSummaries": [model_card.summary(one.document) for one in found]}
+    if then is not None:
+        answer["NextToken"] = pages.token(context, LIST, request, then)
     return answer
 
 
@@ -181,7 +186,7 @@ def reindex_card_tags(context: Context, at: CardName) -> None:
     _index(context, at, existing(context, at).document, tags_of(context.tx, at.arn))
 
 
-@finds("sagemaker", "model-card")
+@finds("sagemaker", ARN_KIND)
 def find_card(context: Context, arn: Arn) -> Resource | None:
     """A card by its ARN, for the operations that take any ARN."""
     at = card_at(context, str(arn))

@@ -15,6 +15,7 @@ from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Permissions, operations_of
 from modelyard.dispatch.tags import to_list
 from modelyard.registry import metadata, search, search_store
+from modelyard.registry.operations.search_permissions import found_by, on_found
 from modelyard.registry.pages import DEFAULT_SIZE
 from modelyard.registry.search import Query
 from modelyard.registry.search_documents import group_documents, package_documents
@@ -41,7 +42,7 @@ search.register("ModelPackage", package_documents)
 
 
 def _on_everything(action: str) -> Permissions:
-    """Search has no resource-level permissions: policies grant it on `*`."""
+    """Suggestions tell of all resources: policies grant them on `*`."""
 
     def permissions(context: Context, request: Request) -> Iterable[Permission]:
         yield Permission(f"sagemaker:{action}", Resource("*", context.account))
@@ -68,9 +69,9 @@ def _schema(kind: str) -> Schema:
     return _schemas()[kind]
 
 
-@operation("Search", mode=Mode.SLOW_READ, permissions=_on_everything("Search"))
+@operation("Search", mode=Mode.SLOW_READ, permissions=on_found)
 def search_resources(context: Context, request: Request) -> Document:
-    """One page of the resources that match an expression."""
+    """One page of the resources that match an expression and that the caller may find."""
     kind = request["Resource"]
     schema = _schema(kind)
     try:
@@ -106,6 +107,7 @@ def _query(context: Context, request: Request, schema: Schema) -> Query:
         after=context.tokens.open(request["NextToken"], _fingerprint(context, request)) if "NextToken" in request else None,
         size=request.get("MaxResults", DEFAULT_SIZE),
         visible=_visible(request.get("VisibilityConditions", ())),
+        permitted=found_by(context, request["Resource"]),
     )
 
 
