@@ -175,6 +175,9 @@ class Seeds:
         self._sow_sagemaker()
 
     def _sow_hosting(self) -> None:
+        self._make("s3", "CreateBucket", Bucket="fuzz-bucket")
+        self._make("s3", "DeleteBucketPolicy", Bucket="fuzz-bucket")
+        self._make("s3", "PutObject", Bucket="fuzz-bucket", Key="model.tar.gz", Body=b"model")
         self._make("sagemaker", "CreateModel", ModelName="fuzz-model", PrimaryContainer={"ModelPackageName": "fuzz-alone"})
         variant = {"VariantName": "v", "ModelName": "fuzz-model", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
         self._make("sagemaker", "CreateEndpointConfig", EndpointConfigName="fuzz-config", ProductionVariants=[variant])
