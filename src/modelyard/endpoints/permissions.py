@@ -40,12 +40,17 @@ def on_one(action: str, kind: str, member: str, *, service: str = "sagemaker") -
     return permissions
 
 
+def list_of(context: Context, action: str, kind: str) -> Permission:
+    """Listing the resources of a kind in the caller's account: those that the caller may see."""
+    listing = f"arn:aws:sagemaker:{context.region}:{context.account}:{kind}/"
+    return Permission(f"sagemaker:{action}", Resource(f"{listing}*", context.account), listing=listing)
+
+
 def on_all(action: str, kind: str) -> Permissions:
-    """One action on all of a kind in the caller's account."""
+    """Listing the resources of a kind in the caller's account."""
 
     def permissions(context: Context, request: Request) -> Iterable[Permission]:
-        arn = f"arn:aws:sagemaker:{context.region}:{context.account}:{kind}/*"
-        yield Permission(f"sagemaker:{action}", Resource(arn, context.account))
+        yield list_of(context, action, kind)
 
     return permissions
 
@@ -57,7 +62,7 @@ def creation(action: str, at: Name, request: Request, conditions: ConditionValue
     resource = Resource(at.arn, at.account)
     yield Permission(f"sagemaker:{action}", resource, values)
     if tags:
-        yield Permission("sagemaker:AddTags", resource, values)
+        yield Permission("sagemaker:AddTags", resource, {**values, "sagemaker:TaggingAction": action})
 
 
 def package_resource(context: Context, name: str) -> Resource:

@@ -8,6 +8,7 @@ from tests.harness import ACCOUNT, OTHER_ACCOUNT, START, user
 
 INVALID, DENIED = "ValidationException", "AccessDeniedException"
 IMAGE = {"Image": "image:1"}
+VARIANT = {"VariantName": "v", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
 
 
 @pytest.mark.seen
@@ -105,6 +106,34 @@ def test_models_are_listed_newest_first(hosting: Hosting) -> None:
     with refused(INVALID, "token"):
         hosting.sagemaker("ListModels", NextToken=first["NextToken"])
     assert hosting.sagemaker("ListModels", user(OTHER_ACCOUNT), NameContains=str(hosting.number))["Models"] == []
+
+
+@pytest.mark.ours
+def test_lists_show_what_the_caller_may_see(hosting: Hosting) -> None:
+    """Who may list by a tag, or by a name, gets those models and configurations alone, and full pages of them."""
+    for number in range(6):
+        team = "weather" if number % 2 else "fraud"
+        hosting.create(f"m{number}", PrimaryContainer=IMAGE, Tags=[{"Key": "team", "Value": team}])
+        hosting.sagemaker(
+            "CreateEndpointConfig",
+            EndpointConfigName=hosting.named(f"{team}-{number}"),
+            ProductionVariants=[{**VARIANT, "ModelName": hosting.named(f"m{number}")}],
+        )
+    condition = {"StringEquals": {"aws:ResourceTag/team": "weather"}}
+    weather = user(
+        ACCOUNT,
+        "weather",
+        document(
+            {"Effect": "Allow", "Action": "sagemaker:ListModels", "Resource": "*", "Condition": condition},
+            {"Effect": "Allow", "Action": "sagemaker:ListEndpointConfigs", "Resource": f"{ARN}:endpoint-config/weather-*"},
+        ),
+    )
+    first = hosting.sagemaker("ListModels", weather, NameContains=str(hosting.number), MaxResults=2)
+    then = hosting.sagemaker("ListModels", weather, NameContains=str(hosting.number), MaxResults=2, NextToken=first["NextToken"])
+    names = [one["ModelName"] for one in first["Models"] + then["Models"]]
+    assert names == [hosting.named(name) for name in ("m5", "m3", "m1")] and "NextToken" not in then
+    configs = hosting.sagemaker("ListEndpointConfigs", weather, NameContains=str(hosting.number))["EndpointConfigs"]
+    assert [one["EndpointConfigName"] for one in configs] == [hosting.named(f"weather-{n}") for n in (5, 3, 1)]
 
 
 @pytest.mark.documented

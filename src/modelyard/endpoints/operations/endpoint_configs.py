@@ -91,9 +91,7 @@ def describe_endpoint_config(context: Context, request: Request) -> Document:
 @operation("ListEndpointConfigs", mode=Mode.SLOW_READ, permissions=on_all("ListEndpointConfigs", KIND))
 def list_endpoint_configs(context: Context, request: Request) -> Request:
     """Endpoint configurations of the caller's account, newest first."""
-    page = pages.page(context, "ListEndpointConfigs", request)
-    found = store.page_of(context.tx, context.account, context.region, KIND, request, page)
-    return pages.answer(context, "ListEndpointConfigs", request, page, found, "EndpointConfigs")
+    return pages.listed(context, "ListEndpointConfigs", KIND, request, "EndpointConfigs")
 
 
 @operation("DeleteEndpointConfig", mode=Mode.WRITE, permissions=on_one("DeleteEndpointConfig", KIND, "EndpointConfigName"))

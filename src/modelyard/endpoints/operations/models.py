@@ -77,9 +77,7 @@ def describe_model(context: Context, request: Request) -> Document:
 @operation("ListModels", mode=Mode.SLOW_READ, permissions=on_all("ListModels", KIND))
 def list_models(context: Context, request: Request) -> Request:
     """Models of the caller's account, newest first."""
-    page = pages.page(context, "ListModels", request)
-    found = store.page_of(context.tx, context.account, context.region, KIND, request, page)
-    return pages.answer(context, "ListModels", request, page, found, "Models")
+    return pages.listed(context, "ListModels", KIND, request, "Models")
 
 
 @operation("DeleteModel", mode=Mode.WRITE, permissions=on_one("DeleteModel", KIND, "ModelName"))
