@@ -23,7 +23,19 @@ from modelyard.settings import Settings, SettingsError
 from modelyard.storage import migrate, open_storage
 from modelyard.storage.interface import Storage
 
-PARTS = ("object_store", "identity", "keys", "images", "queues", "triggers", "logs", "registry", "lineage", "governance")
+PARTS = (
+    "object_store",
+    "identity",
+    "keys",
+    "images",
+    "queues",
+    "triggers",
+    "logs",
+    "metrics",
+    "registry",
+    "lineage",
+    "governance",
+)
 """The parts whose operations this server answers."""
 MIGRATED = ("events", "access", "dispatch", *PARTS)
 """The packages that have tables, in the order their migrations run."""
