@@ -135,6 +135,6 @@ def _check_period(request: Request, period: int) -> None:
     whole = period * request["EvaluationPeriods"]
     if whole > (7 * DAY if period >= HOUR else DAY):
         raise invalid(
-            "Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be <= 86400), or a week where Period"
-            " is an hour or longer."
+            "Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be <= 86400),"
+            " or a week where Period is an hour or longer."
         )
