@@ -63,7 +63,7 @@ def percentile(percent: float) -> Statistic:
         wanted, seen = values.samples * percent / 100, 0.0
         for value, count in values.sketch.values():
             seen += count
-            if seen >= wanted - 1e-9 * values.samples:
+            if seen >= wanted - 1e-9 * values.samples and percent < 100:
                 return _within(values, value)
         return values.maximum
 

@@ -11,6 +11,10 @@ from modelyard.metrics.reason import reason, reason_data
 from modelyard.storage.interface import Transaction
 
 
+FEW = 10 * 100
+"""A percentile wants 10 / (1 - percentile) samples, or 10 / percentile below the median: here times 100, for percent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """The state that an alarm ought to be in, and why."""
@@ -62,9 +66,7 @@ def too_few_samples(
     """Whether an alarm on a percentile that ignores small samples has one."""
     if alarm.settings.get("EvaluateLowSampleCountPercentile") != "ignore" or not stat.statistic.startswith("p"):
         return False
-    part = float(stat.statistic[1:]) / 100
-    share = min(part, 1 - part)
-    if share <= 0:
-        return False
+    percent = float(stat.statistic[1:])
+    share = min(percent, 100 - percent)
     found = aggregates_of(tx, alarm.account, alarm.region, stat, span)
-    return sum(found[times[place]].samples for place in judgement.places if times[place] in found) < 10 / share
+    return sum(found[times[place]].samples for place in judgement.places if times[place] in found) * share < FEW
