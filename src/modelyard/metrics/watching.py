@@ -10,7 +10,6 @@ from modelyard.metrics.reading import Span, aggregates_of, values_of
 from modelyard.metrics.reason import reason, reason_data
 from modelyard.storage.interface import Transaction
 
-
 FEW = 10 * 100
 """A percentile wants 10 / (1 - percentile) samples, or 10 / percentile below the median: here times 100, for percent."""
 
