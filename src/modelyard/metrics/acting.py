@@ -29,6 +29,8 @@ SERVICE = "lambda.alarms.cloudwatch.amazonaws.com"
 BATCH = 20
 MOST_ATTEMPTS = 5
 PAUSE_SECONDS = 10.0
+CLAIM_SECONDS = 60.0
+"""For so long an action is left to the server that took it; if that ends in the middle of it, another one takes it then."""
 _FUNCTION, _SCALING = "arn:aws:lambda:", "arn:aws:autoscaling:"
 
 
@@ -44,7 +46,7 @@ class House(Protocol):
 
 
 def act(house: House) -> None:
-    """Take the actions that are due. One may be taken twice when the server ends in the middle of it."""
+    """Take the actions that are due. One is taken twice only when a server ends in the middle of it."""
     while True:
         with house.storage.read() as tx:
             actions = store_alarms.due_actions(tx, house.clock.now(), BATCH)
@@ -55,6 +57,9 @@ def act(house: House) -> None:
 
 
 def _take(house: House, action: Action) -> None:
+    until = house.clock.now() + CLAIM_SECONDS
+    if not house.storage.write(lambda tx: store_alarms.claim(tx, action, until)):
+        return
     failed: str | None = None
     try:
         _perform(house, action)

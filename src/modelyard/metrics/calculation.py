@@ -3,14 +3,34 @@
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from modelyard.metrics.expression import Array, Call, ExpressionError, Name, Node, Number, Operation, Text
-from modelyard.metrics.series import TimeSeries, across, combine, computed, each, steps
+from modelyard.metrics.series import TimeSeries, across, combine, computed, each, finite, steps
 
 Value = float | TimeSeries | list[TimeSeries]
 MOST_SERIES = 500
+MOST_WORK = 2_000_000
+"""Datapoints that the expressions of one request may compute: a few seconds' work."""
+MOST_STEPS = 100_800
+"""Datapoints of a series made of a number."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """What may still be computed."""
+
+    left: int = MOST_WORK
+
+    def spend(self, value: Value) -> None:
+        """Take off what a value cost. Raises ExpressionError when there is not enough left."""
+        if isinstance(value, list):
+            self.left -= sum(len(series.values) for series in value)
+        elif isinstance(value, TimeSeries):
+            self.left -= len(value.values)
+        if self.left < 0:
+            raise ExpressionError(f"The expressions compute more than {MOST_WORK:,} datapoints.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +45,24 @@ class Surroundings:
     end: float
     period: int
     """The grid of a series made of a number."""
+    budget: Budget = field(default_factory=Budget)
+
+    def steps(self, period: int) -> range:
+        """The times of a series that has all its datapoints. Raises ExpressionError when they are too many."""
+        times = range(self.start, math.ceil(self.end), period)
+        if len(times) > MOST_STEPS:
+            raise ExpressionError(f"A series has more than {MOST_STEPS:,} datapoints.")
+        return times
 
 
 def calculate(node: Node, around: Surroundings) -> Value:
     """The value of a tree. Raises ExpressionError."""
+    value = _calculated(node, around)
+    around.budget.spend(value)
+    return value
+
+
+def _calculated(node: Node, around: Surroundings) -> Value:
     match node:
         case Number(value):
             return value
@@ -137,12 +171,12 @@ def _running_sum(series: TimeSeries) -> TimeSeries:
     for time, value in series.values.items():
         total += value
         values[time] = total
-    return series.with_values(values)
+    return series.with_values(finite(values.items()))
 
 
 def _of_time(part: Callable[[datetime], int]) -> Function:
     def change(around: Surroundings, series: TimeSeries) -> TimeSeries:
-        times = range(around.start, math.ceil(around.end), series.period)
+        times = around.steps(series.period)
         return series.with_values({time: float(part(datetime.fromtimestamp(time, UTC))) for time in times})
 
     def function(given: Arguments, around: Surroundings) -> Value:
@@ -175,7 +209,7 @@ def _period(given: Arguments, around: Surroundings) -> Value:
 def _time_series(given: Arguments, around: Surroundings) -> Value:
     _arguments("TIME_SERIES", given, 1, 1)
     number = _number(calculate(given[0], around))
-    return TimeSeries("", around.period, dict.fromkeys(range(around.start, math.ceil(around.end), around.period), number))
+    return TimeSeries("", around.period, finite((time, number) for time in around.steps(around.period)))
 
 
 def _metric_count(given: Arguments, around: Surroundings) -> Value:
@@ -201,9 +235,17 @@ def _one_of(place: int) -> Function:
 
 def _slice(given: Arguments, around: Surroundings) -> Value:
     _arguments("SLICE", given, 2, 3)
-    bounds = [int(_number(calculate(node, around))) for node in given[1:]]
+    bounds = [_count(node, around) for node in given[1:]]
     series = _array(given[0], around)
-    return series[max(bounds[0], 0) : max(bounds[1], 0)] if len(bounds) == 2 else series[max(bounds[0], 0) :]
+    return series[bounds[0] : bounds[1]] if len(bounds) == 2 else series[bounds[0] :]
+
+
+def _count(node: Node, around: Surroundings) -> int:
+    """How many: a number that is not negative. Raises ExpressionError."""
+    number = _number(calculate(node, around))
+    if not math.isfinite(number):
+        raise ExpressionError("A number is needed that says how many.")
+    return max(int(number), 0)
 
 
 def _remove_empty(given: Arguments, around: Surroundings) -> Value:
@@ -221,9 +263,9 @@ def _sort(given: Arguments, around: Surroundings) -> Value:
             order, descending = _ORDERS[by], direction == "DESC"
         case _:
             raise ExpressionError("SORT takes AVG, MIN, MAX or SUM, and ASC or DESC.")
-    most = int(_number(calculate(given[3], around))) if len(given) == 4 else MOST_SERIES
+    most = _count(given[3], around) if len(given) == 4 else MOST_SERIES
     filled = [series for series in _array(given[0], around) if series.values]
-    return sorted(filled, key=lambda series: order(list(series.values.values())), reverse=descending)[: max(most, 0)]
+    return sorted(filled, key=lambda series: order(list(series.values.values())), reverse=descending)[:most]
 
 
 def _fill(given: Arguments, around: Surroundings) -> Value:
@@ -250,7 +292,7 @@ def _filled(series: TimeSeries, filler: _Filler, around: Surroundings) -> TimeSe
     values: dict[int, float] = {}
     points = list(series.values.items())
     following = 0
-    for time in range(around.start, math.ceil(around.end), series.period):
+    for time in around.steps(series.period):
         while following < len(points) and points[following][0] <= time:
             following += 1
         if time in series.values:
@@ -265,7 +307,7 @@ def _filled(series: TimeSeries, filler: _Filler, around: Surroundings) -> TimeSe
         elif filler == "LINEAR" and 0 < following < len(points):
             (before, low), (after, high) = points[following - 1], points[following]
             values[time] = low + (high - low) * (time - before) / (after - before)
-    return series.with_values(values)
+    return series.with_values(finite(values.items()))
 
 
 def _if(given: Arguments, around: Surroundings) -> Value:
@@ -284,7 +326,7 @@ def _if(given: Arguments, around: Surroundings) -> Value:
             values[time] = branch
         elif isinstance(branch, TimeSeries) and (value or time in branch.values):
             values[time] = branch.values.get(time, 0.0)
-    return _series(condition).with_values(values)
+    return _series(condition).with_values(finite(values.items()))
 
 
 FUNCTIONS: Mapping[str, Function] = {

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelyard.metrics.calculation import FUNCTIONS, Surroundings, Value, calculate
+from modelyard.metrics.calculation import FUNCTIONS, Budget, Surroundings, Value, calculate
 from modelyard.metrics.expression import ExpressionError, Node, calls_in, names_in, parse
 from modelyard.metrics.metric import Dimensions, dimensions_of
 from modelyard.metrics.retention import is_period
@@ -152,9 +152,10 @@ def computed_queries(queries: Sequence[Query], fetch: Fetch, start: int, end: fl
             label = query.stat.name if query.label is None else query.label
             known[query.id] = metrics[query.id] = TimeSeries(label, query.stat.period, fetch(query.stat))
     period = min((series.period for series in metrics.values()), default=DEFAULT_PERIOD)
+    budget = Budget()
     for query in queries:
         if query.expression is not None:
-            around = Surroundings(known, metrics, start, end, query.period or period)
+            around = Surroundings(known, metrics, start, end, query.period or period, budget)
             known[query.id] = _computed(query, query.expression, around)
     return {query.id: _results(query, known[query.id]) for query in queries if query.returned}
 

@@ -277,6 +277,12 @@ def end_action(tx: Transaction, number: int) -> bool:
     return tx.execute("DELETE FROM alarm_action WHERE id = :id", {"id": number}) > 0
 
 
+def claim(tx: Transaction, action: Action, until: float) -> bool:
+    """Take an action for oneself until a time, when it is tried again; whether nobody else was faster."""
+    sql = "UPDATE alarm_action SET attempts = attempts + 1, due = :until WHERE id = :id AND attempts = :attempts"
+    return tx.execute(sql, {"id": action.id, "attempts": action.attempts, "until": until}) > 0
+
+
 def put_off(tx: Transaction, number: int, due: float) -> None:
     """Try an action again later."""
-    tx.execute("UPDATE alarm_action SET attempts = attempts + 1, due = :due WHERE id = :id", {"id": number, "due": due})
+    tx.execute("UPDATE alarm_action SET due = :due WHERE id = :id", {"id": number, "due": due})

@@ -32,13 +32,22 @@ def evaluate(storage: Storage, clock: Clock) -> None:
         now = clock.now()
         with storage.read() as tx:
             alarms = store_alarms.all_alarms(tx, after, BATCH)
-            findings = [(alarm, look(tx, alarm, now)) for alarm in alarms]
+            findings = [(alarm, _looked(tx, alarm, now)) for alarm in alarms]
         for alarm, finding in findings:
             if finding is not None and finding.state != alarm.value:
                 storage.write(lambda tx, a=alarm, f=finding, n=now: _change(tx, a, f, n))  # type: ignore[misc]
         if len(alarms) < BATCH:
             return
         after = alarms[-1].id
+
+
+def _looked(tx: Transaction, alarm: Alarm, now: float) -> Finding | None:
+    """Look at an alarm; one that cannot be evaluated is logged, and keeps none of the others from it."""
+    try:
+        return look(tx, alarm, now)
+    except Exception:
+        log.exception("an alarm cannot be evaluated", extra={"alarm": alarm.arn})
+        return None
 
 
 def _change(tx: Transaction, looked_at: Alarm, finding: Finding, now: float) -> None:

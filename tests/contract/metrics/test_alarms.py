@@ -8,7 +8,11 @@ import pytest
 from tests.contract.metrics.conftest import CloudWatch, refused
 from tests.harness import ACCOUNT, OTHER_ACCOUNT, START, Yard, user
 
+from modelyard.aws.errors import ThrottlingException
+from modelyard.dispatch.operation import Mode, Operation
+from modelyard.metrics import store_alarms, worker
 from modelyard.metrics.retention import DAY
+from modelyard.metrics.watching import look
 from modelyard.metrics.worker import HISTORY_SECONDS, evaluate, sweep
 
 MINUTE = START // 60 * 60
@@ -395,9 +399,6 @@ def test_tags_and_decisions(cloudwatch: CloudWatch) -> None:
 @pytest.mark.ours
 def test_two_servers_change_a_state_once(cloudwatch: CloudWatch, put: Put, yard_in_process: Yard, events: Events) -> None:
     """Two that look at an alarm at the same time change its state, and tell of it, once."""
-    from modelyard.metrics import store_alarms, worker
-    from modelyard.metrics.watching import look
-
     cloudwatch("PutMetricAlarm", AlarmName="slow", **ON_LATENCY)
     put(99)
     yard_in_process.clock.advance(60)
@@ -409,3 +410,37 @@ def test_two_servers_change_a_state_once(cloudwatch: CloudWatch, put: Put, yard_
     evaluate(storage, yard_in_process.clock)
     storage.write(lambda tx: worker._change(tx, looked_at, finding, now))
     assert sum(kind == "CloudWatch Alarm State Change" for kind, _ in events()) == 1
+
+
+@pytest.mark.documented
+def test_functions_are_invoked(
+    cloudwatch: CloudWatch, turn: Turn, yard_in_process: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function among the actions is invoked, not waited for, with AWS's notice, as AWS's service on behalf of the alarm."""
+    invoked: list[tuple[Any, dict[str, Any]]] = []
+
+    def invoke(context: Any, request: dict[str, Any]) -> dict[str, Any]:
+        invoked.append((context, request))
+        if len(invoked) == 1:
+            raise ThrottlingException("busy")
+        return {"StatusCode": 202}
+
+    stand_in = Operation("lambda", "Invoke", invoke, Mode.STREAM, lambda _context, _request: (), qualified="lambda:Invoke")
+    monkeypatch.setitem(yard_in_process.house.dispatcher.operations, ("lambda", "Invoke"), stand_in)  # type: ignore[arg-type]
+    function = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:on-alarm"
+    cloudwatch("PutMetricAlarm", AlarmName="slow", **ON_LATENCY, TreatMissingData="ignore", AlarmActions=[function])
+    cloudwatch("SetAlarmState", AlarmName="slow", StateValue="ALARM", StateReason="a test")
+    turn()
+    assert not [summary for kind, summary in history(cloudwatch) if kind == "Action"]
+    turn(11)
+    assert len(invoked) == 2
+    context, request = invoked[1]
+    assert (request["FunctionName"], request["InvocationType"]) == (function, "Event")
+    told = json.loads(request["Payload"])
+    assert (told["source"], told["alarmArn"], told["accountId"]) == ("aws.cloudwatch", f"{ARN}slow", ACCOUNT)
+    assert told["alarmData"]["state"] == {"value": "ALARM", "reason": "a test", "timestamp": "2023-11-14T22:13:20.000+0000"}
+    assert context.principal.name == "lambda.alarms.cloudwatch.amazonaws.com"
+    assert (context.facts.source_arn, context.facts.source_account) == (f"{ARN}slow", ACCOUNT)
+    assert ("Action", f"Successfully executed action {function}") in history(cloudwatch)
+    turn(60)
+    assert len(invoked) == 2

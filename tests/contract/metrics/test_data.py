@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -306,6 +307,19 @@ def test_namespaces_of_services(cloudwatch: CloudWatch) -> None:
     for by, namespace in ((service, "App"), (stranger, "AWS/SageMaker")):
         with refused("AccessDeniedException"):
             cloudwatch("PutMetricData", by=by, Namespace=namespace, MetricData=data)
+
+
+@pytest.mark.ours
+def test_a_service_publishes_for_an_account(cloudwatch: CloudWatch, yard_in_process: Yard) -> None:
+    """A worker that calls as a service says for which account, and the metric is that account's."""
+    name = "sagemaker.amazonaws.com"
+    service = Principal(arn=name, account="", kind=PrincipalKind.SERVICE, unique_id=name, name=name)
+    context = yard_in_process.context(service)
+    context = replace(context, facts=replace(context.facts, source_account=OTHER_ACCOUNT))
+    data = [{"MetricName": "Invocations", "Value": 1}]
+    context.call("cloudwatch", "PutMetricData", {"Namespace": "AWS/SageMaker", "MetricData": data})
+    assert len(cloudwatch("ListMetrics", by=user(OTHER_ACCOUNT))["Metrics"]) == 1
+    assert cloudwatch("ListMetrics")["Metrics"] == []
 
 
 @pytest.mark.documented

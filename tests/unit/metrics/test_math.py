@@ -1,12 +1,13 @@
 """Metric math: the examples and rules of "Using metric math" in the CloudWatch user guide."""
 
+import math
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelyard.metrics.calculation import Surroundings, Value, calculate
+from modelyard.metrics.calculation import FUNCTIONS, Surroundings, Value, calculate
 from modelyard.metrics.expression import ExpressionError, parse
 from modelyard.metrics.queries import InvalidQuery, computed_queries, queries_of
 from modelyard.metrics.series import TimeSeries
@@ -137,12 +138,43 @@ def test_what_is_not_understood_is_refused(text: str) -> None:
         calculated(text, m1=series(1))
 
 
+def _call(function: str, given: list[str]) -> str:
+    return f"{function}({', '.join(given)})"
+
+
+TREES = st.recursive(
+    st.sampled_from(["m1", "m2", "empty", "0", "1e999", "2.5", "METRICS()", "[m1, m2]", "1/0", "REPEAT", "SUM", "DESC", "'m'"]),
+    lambda inner: st.one_of(
+        st.builds("({}{}{})".format, inner, st.sampled_from(["+", "-", "*", "/", "^", "<", "==", "&&", "||", " AND "]), inner),
+        st.builds("-{}".format, inner),
+        st.builds("[{}]".format, inner),
+        st.builds(_call, st.sampled_from(sorted(FUNCTIONS)), st.lists(inner, min_size=1, max_size=3)),
+    ),
+    max_leaves=8,
+)
+
+
 @pytest.mark.ours
-@given(st.text(st.sampled_from(list('m12 .+-*/^<>=&|()[],"eSUMFILRA')), max_size=60))
+@given(st.text(st.sampled_from(list('m12 .+-*/^<>=&|()[],"eSUMFILRA')), max_size=60) | TREES)
+@settings(max_examples=500)
 def test_no_expression_breaks_anything(text: str) -> None:
-    """Whatever the text, there is a value or a refusal."""
+    """Whatever the text, there is a refusal, or a value whose datapoints are numbers."""
+    known = {"m1": series(1, 0, None, 3), "m2": series(2, 1e308, -1), "empty": series()}
     with suppress(ExpressionError):
-        calculated(text, m1=series(1, 0, None, 3), m2=series(2, 1e308, -1))
+        value = calculated(text, **known)
+        found = value if isinstance(value, list) else [value] if isinstance(value, TimeSeries) else []
+        assert all(math.isfinite(number) for one in found for number in one.values.values())
+
+
+@pytest.mark.ours
+def test_work_is_bounded() -> None:
+    """Expressions that would compute for minutes are refused within moments."""
+    many = {f"m{number}": TimeSeries("", 1, dict.fromkeys(range(10_000), 1.0)) for number in range(50)}
+    around = Surroundings(many, many, 0, 10_000, 1)
+    with pytest.raises(ExpressionError, match="compute more than"):
+        calculate(parse("ABS(" * 20 + "METRICS()" + ")" * 20), around)
+    with pytest.raises(ExpressionError, match="has more than"):
+        calculate(parse("TIME_SERIES(1)"), Surroundings({}, {}, 0, 10**9, 1))
 
 
 def queries(*given: dict) -> list:

@@ -50,6 +50,8 @@ def put_metric_data(context: Context, request: Request) -> None:
 @operation("ListMetrics", mode=Mode.SLOW_READ, permissions=on_metrics("ListMetrics"))
 def list_metrics(context: Context, request: Request) -> Request:
     """Metrics that got data in the last two weeks, or three hours."""
+    if request.get("OwningAccount", owner(context)) != owner(context):
+        return {"Metrics": []}  # metrics are not shared across accounts
     query = {"operation": "ListMetrics", **{name: value for name, value in request.items() if name != "NextToken"}}
     cursor = open_token(context, request["NextToken"], query) if "NextToken" in request else ["", "", ""]
     after = (cursor[0], cursor[1], cursor[2])
