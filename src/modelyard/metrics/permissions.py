@@ -11,9 +11,12 @@ import orjson
 
 from modelyard.access.permission import Permission, Resource
 from modelyard.access.principal import PrincipalKind
+from modelyard.aws.arns import Arn
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Permissions
+from modelyard.dispatch.resources import ANY_TYPE, finds
 from modelyard.dispatch.tags import TagsOnDemand
+from modelyard.metrics import store_alarms
 from modelyard.metrics.metric import AWS_PREFIX
 
 Request = dict[str, Any]
@@ -111,3 +114,12 @@ def on_listed_alarms(action: str) -> Permissions:
         yield Permission(f"cloudwatch:{action}", Resource(alarm_arn(context, "*"), owner(context)))
 
     return permissions
+
+
+@finds("cloudwatch", ANY_TYPE)
+def find_alarm(context: Context, arn: Arn) -> Resource | None:
+    """An alarm by its ARN, for those who ask what may be done with it."""
+    kind, _, name = arn.resource.partition(":")
+    if kind != "alarm" or store_alarms.alarm(context.tx, arn.account, arn.region, name) is None:
+        return None
+    return Resource(str(arn), arn.account, TagsOnDemand(context.tx, str(arn)))

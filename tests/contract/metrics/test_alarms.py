@@ -8,8 +8,10 @@ import pytest
 from tests.contract.metrics.conftest import CloudWatch, refused
 from tests.harness import ACCOUNT, OTHER_ACCOUNT, START, Yard, user
 
+from modelyard.aws.arns import Arn
 from modelyard.aws.errors import ThrottlingException
 from modelyard.dispatch.operation import Mode, Operation
+from modelyard.dispatch.resources import find
 from modelyard.metrics import store_alarms, worker
 from modelyard.metrics.retention import DAY
 from modelyard.metrics.watching import look
@@ -394,6 +396,18 @@ def test_tags_and_decisions(cloudwatch: CloudWatch) -> None:
     cloudwatch("DescribeAlarms", by=only("cloudwatch:DescribeAlarms", f"{ARN}slow"), AlarmNames=["slow"])
     with refused("AccessDeniedException"):
         cloudwatch("DescribeAlarms", by=only("cloudwatch:DescribeAlarms", f"{ARN}slow"))
+
+
+@pytest.mark.ours
+def test_alarms_are_found_by_their_arns(cloudwatch: CloudWatch, yard_in_process: Yard) -> None:
+    """Whoever asks what may be done with an alarm finds it under its ARN, with its tags; what is no alarm is not found."""
+    cloudwatch("PutMetricAlarm", AlarmName="slow", **ON_LATENCY, Tags=[{"Key": "team", "Value": "a"}])
+    with yard_in_process.house.storage.read() as tx:
+        context = yard_in_process.context().within(tx)
+        found = find(context, Arn.parse(f"{ARN}slow"))
+        assert found is not None and (found.arn, dict(found.tags)) == (f"{ARN}slow", {"team": "a"})
+        for other in (f"{ARN}none", f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:dashboard/slow"):
+            assert find(context, Arn.parse(other)) is None
 
 
 @pytest.mark.ours
