@@ -26,6 +26,7 @@ SPECIFICATION = {
 CARD = json.dumps({"model_overview": {"model_name": "fuzz"}})
 QUEUES = "http://127.0.0.1:9100/111122223333/"
 LOG_GROUP = "arn:aws:logs:us-east-1:111122223333:log-group:/fuzz"
+ALARM = "arn:aws:cloudwatch:us-east-1:111122223333:alarm:fuzz-alarm"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 THERE = (b"already", b"does not exist", b"NoSuchBucketPolicy")
 """What is in the answers when something is there, or is not, as it should be."""
@@ -147,6 +148,20 @@ class Seeds:
             "Runtime": ["python3.11"],
             "ZipFile": [zipped()],
             "InvocationType": ["DryRun", "Event"],
+            "AlarmName": ["fuzz-alarm"],
+            "AlarmNames": ["fuzz-alarm"],
+            "ResourceARN": [ALARM],
+            "Namespace": ["Fuzz"],
+            "MetricName": ["Latency"],
+            "Id": ["m1", "e1"],
+            "Stat": ["Sum", "p99.9", "TM(10%:90%)"],
+            "ExtendedStatistic": ["p90"],
+            "ExtendedStatistics": ["p90", "IQM"],
+            "Expression": ["m1 * 2", "FILL(METRICS(), LINEAR)", "IF(m1 > 1, RATE(m1))", "SUM([m1, e1])"],
+            "Period": [60, 10, 3600],
+            "StorageResolution": [1, 60],
+            "ComparisonOperator": ["GreaterThanThreshold"],
+            "TreatMissingData": ["breaching", "missing"],
         }
 
     def _make(self, service: str, operation: str, **parameters: Any) -> bytes:
@@ -259,3 +274,10 @@ class Seeds:
         self._make("logs", "CreateLogStream", **named)
         events = [{"timestamp": round(time.time() * 1000), "message": text} for text in ("ERROR", '{"a": [{"b": "xy"}]}')]
         self._make("logs", "PutLogEvents", **named, logEvents=events)
+
+    def _sow_cloudwatch(self) -> None:
+        data = [{"MetricName": "Latency", "Value": number, "StorageResolution": 1} for number in range(3)]
+        self._make("cloudwatch", "PutMetricData", Namespace="Fuzz", MetricData=data)
+        rule = {"EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "GreaterThanThreshold"}
+        metric = {"Namespace": "Fuzz", "MetricName": "Latency", "Statistic": "Sum", "Period": 60}
+        self._make("cloudwatch", "PutMetricAlarm", AlarmName="fuzz-alarm", **metric, **rule)

@@ -26,7 +26,14 @@ from tests.running import Credentials
 REGION = "us-east-1"
 SECONDS = 5.0
 """Within which everything is answered."""
-SIGNED_AS = {"sagemaker": "sagemaker", "s3": "s3", "sts": "sts", "iam": "iam", "modelyard-runtime": "modelyard"}
+SIGNED_AS = {
+    "sagemaker": "sagemaker",
+    "s3": "s3",
+    "sts": "sts",
+    "iam": "iam",
+    "modelyard-runtime": "modelyard",
+    "cloudwatch": "monitoring",
+}
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _SPACES = re.compile(rb"[ \t]+")
 

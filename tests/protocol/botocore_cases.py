@@ -19,7 +19,7 @@ from modelyard.aws.services import Service
 from modelyard.aws.validation import Validators
 
 CACHE = Path(__file__).parents[2] / ".cache" / "botocore-protocol-cases"
-SPOKEN = ("json", "query", "rest-json", "rest-xml")
+SPOKEN = ("json", "query", "rest-json", "rest-xml", "smithy-rpc-v2-cbor")
 _INSIDE = "tests/unit/protocols/"
 
 

@@ -23,6 +23,7 @@ PARSERS = {
     "query": parsers.QueryParser,
     "rest-json": parsers.RestJSONParser,
     "rest-xml": parsers.RestXMLParser,
+    "smithy-rpc-v2-cbor": parsers.RpcV2CBORParser,
 }
 
 EVENT_STREAM = "a stream of events, which no operation here answers with"

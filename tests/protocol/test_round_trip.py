@@ -64,7 +64,7 @@ def test_services_are_as_botocore_has_them():
     for service in KNOWN:
         model: ServiceModel = MODELS[service.name]
         metadata = model.metadata
-        spoken = set(metadata.get("protocols", [metadata["protocol"]])) - {"smithy-rpc-v2-cbor"}
+        spoken = set(metadata.get("protocols", [metadata["protocol"]]))
         assert set(service.protocols) == spoken
         assert service.signing_name == metadata.get("signingName", metadata["endpointPrefix"])
         assert service.host == metadata["endpointPrefix"]

@@ -81,6 +81,8 @@ class Catalogue:
         meant = self._recogniser.recognise(http)
         if target is not None:
             return self._targets.setdefault(target, self._route_target(meant))
+        if meant.target:
+            return self._route_target(meant)
         if meant.action and any("query" in service.protocols for service in meant.services):
             return self._route_action(meant)
         for service in meant.services:
@@ -98,7 +100,9 @@ class Catalogue:
 
     def _likely(self, http: HttpRequest, meant: Meant) -> tuple[str, Service | None]:
         """The protocol and the service that a request without a route was probably meant for."""
-        json_body = http.headers.get("content-type", "").startswith(("application/x-amz-json", "application/cbor"))
+        if "smithy-protocol" in http.headers:
+            return "smithy-rpc-v2-cbor", next((each for each in meant.services if "smithy-rpc-v2-cbor" in each.protocols), None)
+        json_body = http.headers.get("content-type", "").startswith("application/x-amz-json")
         if "x-amz-target" in http.headers or json_body:
             return "json", next((service for service in meant.services if "json" in service.protocols), None)
         if meant.action and not any(service.name == "s3" for service in meant.services):
@@ -110,7 +114,8 @@ class Catalogue:
 
     def _route_target(self, meant: Meant) -> Route:
         for service in meant.services:
-            operation = self._load(service).operation(meant.target, "json")
+            spoken = meant.protocol in service.protocols
+            operation = self._load(service).operation(meant.target, meant.protocol) if spoken else None
             if operation is not None:
                 return Route(operation)
         raise UnknownOperationException(f"The operation {meant.target[:128]} is not available in Modelyard.")
@@ -143,7 +148,7 @@ class Catalogue:
         if protocol == "query":
             return AwsError("The request must contain the parameter Action.", code="MissingAction")
         if "smithy-protocol" in http.headers:
-            return UnknownOperationException("This server speaks JSON, query and REST, not Smithy's RPC v2 CBOR.")
+            return UnknownOperationException("The operation of an RPC v2 CBOR request stands in its path.")
         return UnknownOperationException("This server does not have the operation that was asked for.")
 
     def _load(self, service: Service) -> _LoadedService:

@@ -14,10 +14,12 @@ from modelyard.aws.protocols.protocol import OperationShapes, Parse, Serialize, 
 from modelyard.aws.protocols.query import QueryProtocol
 from modelyard.aws.protocols.rest_json import RestJsonProtocol
 from modelyard.aws.protocols.rest_xml import RestXmlProtocol
+from modelyard.aws.protocols.rpc_cbor import RpcCborProtocol
 from modelyard.aws.validation import Validate, Validators
 
 PROTOCOLS: Mapping[str, WireProtocol] = {
-    protocol.name: protocol for protocol in (JsonProtocol(), QueryProtocol(), RestJsonProtocol(), RestXmlProtocol())
+    protocol.name: protocol
+    for protocol in (JsonProtocol(), QueryProtocol(), RestJsonProtocol(), RestXmlProtocol(), RpcCborProtocol())
 }
 
 
@@ -52,7 +54,7 @@ class OperationModel:
 
     @property
     def protocol(self) -> str:
-        """json, query, rest-json or rest-xml."""
+        """json, query, rest-json, rest-xml or smithy-rpc-v2-cbor."""
         return self._protocol.name
 
     @cached_property

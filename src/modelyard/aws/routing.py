@@ -1,8 +1,8 @@
 """Tells from the head of a request which service it is meant for, by what AWS's clients send.
 
-In this order: `X-Amz-Target`; the service in the credential scope of a signature; `Action` with the version of a query
-API; the host name (requests that come through the CONNECT proxy keep AWS's names). What tells nothing is taken for S3,
-whose objects may be asked for without a signature.
+In this order: `X-Amz-Target`; the path of RPC v2 CBOR; the service in the credential scope of a signature; `Action` with the
+version of a query API; the host name (requests that come through the CONNECT proxy keep AWS's names). What tells nothing is taken
+for S3, whose objects may be asked for without a signature.
 """
 
 import re
@@ -19,6 +19,9 @@ _SCOPE_QUERY = re.compile(
 )
 _ACTION = re.compile(r"(?:^|&)Action=([A-Za-z0-9]{1,128})(?=&|$)")
 _VERSION = re.compile(r"(?:^|&)Version=([0-9]{4}-[0-9]{2}-[0-9]{2})(?=&|$)")
+_RPC_PATH = re.compile(r"/service/([A-Za-z0-9_.]{1,128})/operation/([A-Za-z0-9_]{1,128})")
+RPC_CBOR = "rpc-v2-cbor"
+"""The protocol that `smithy-protocol` names."""
 _PORT = re.compile(r":[0-9]+$")
 _AWS_HOST = re.compile(r"(.+)\.amazonaws\.com(?:\.cn)?")
 _S3_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-](?:dualstack\.)?[a-z]{2}(?:-[a-z]+)+-[0-9])?")
@@ -31,13 +34,15 @@ class Meant:
     services: tuple[Service, ...] = ()
     """The services it can be for: those of one signing name, or one."""
     target: str = ""
-    """The operation in `X-Amz-Target`."""
+    """The operation in `X-Amz-Target`, or in the path of RPC v2 CBOR."""
     action: str = ""
     """The operation in `Action`."""
     bucket: str = ""
     """The bucket in the host name (virtual-hosted addressing)."""
     named: bool = False
     """Whether the request named a service at all."""
+    protocol: str = "json"
+    """The protocol of `target`."""
 
 
 class Recogniser:
@@ -63,6 +68,10 @@ class Recogniser:
             prefix, _, operation = target.rpartition(".")
             service = self.by_target.get(prefix)
             return Meant((service,) if service else (), target=operation or target, named=True)
+        called = _RPC_PATH.fullmatch(http.raw_path) if http.headers.get("smithy-protocol") == RPC_CBOR else None
+        if called is not None:
+            service = self.by_target.get(called[1])
+            return Meant((service,) if service else (), target=called[2], named=True, protocol="smithy-rpc-v2-cbor")
         action, version = _action(http)
         signing_name = signed_service(http)
         if signing_name is not None:

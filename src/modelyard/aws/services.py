@@ -20,7 +20,7 @@ class Service:
     """The first labels of the service's host name: `api.sagemaker` of `api.sagemaker.us-east-1.amazonaws.com`."""
     api_version: str
     target_prefix: str = ""
-    """What comes before the operation in `X-Amz-Target`, for the JSON protocols."""
+    """What comes before the operation in `X-Amz-Target`, for the JSON protocols; in RPC v2 CBOR, the service in the path."""
 
 
 KNOWN = (
@@ -37,7 +37,14 @@ KNOWN = (
     Service("scheduler", ("rest-json",), "scheduler", "scheduler", "2021-06-30"),
     Service("sqs", ("json",), "sqs", "sqs", "2012-11-05", "AmazonSQS"),
     Service("logs", ("json",), "logs", "logs", "2014-03-28", "Logs_20140328"),
-    Service("cloudwatch", ("json", "query"), "monitoring", "monitoring", "2010-08-01", "GraniteServiceVersion20100801"),
+    Service(
+        "cloudwatch",
+        ("json", "smithy-rpc-v2-cbor", "query"),
+        "monitoring",
+        "monitoring",
+        "2010-08-01",
+        "GraniteServiceVersion20100801",
+    ),
     Service(
         "application-autoscaling",
         ("json",),
@@ -59,5 +66,5 @@ KNOWN = (
 )
 """Every AWS service whose requests are recognised; a service that no part answers still gets errors in its own protocol."""
 
-SPOKEN = ("json", "rest-json", "rest-xml", "query")
+SPOKEN = ("json", "rest-json", "rest-xml", "query", "smithy-rpc-v2-cbor")
 """The protocols this server speaks."""

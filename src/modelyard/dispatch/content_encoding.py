@@ -23,4 +23,5 @@ def unpacked(http: HttpRequest, limit: int) -> HttpRequest:
         raise AwsError(f"The body unpacks to more than {limit} bytes.", code="RequestEntityTooLarge", status=413)
     if not unpacker.eof or unpacker.unused_data:
         raise ValidationException("The body is not the gzip that its Content-Encoding says.")
-    return replace(http, body=body)
+    headers = {name: value for name, value in http.headers.items() if name != "content-encoding"}
+    return replace(http, body=body, headers=headers)

@@ -31,6 +31,7 @@ PARTS = (
     "queues",
     "triggers",
     "logs",
+    "metrics",
     "functions",
     "registry",
     "endpoints",

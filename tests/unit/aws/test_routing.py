@@ -10,6 +10,7 @@ from tests.unit.aws.wire import signed
 from modelyard.aws.catalogue import Catalogue, routes_by_body
 from modelyard.aws.errors import AwsError, UnknownOperationException
 from modelyard.aws.http import HttpRequest
+from modelyard.aws.protocols.cbor import decode
 from modelyard.aws.routing import signed_service
 
 CATALOGUE = Catalogue()
@@ -252,16 +253,27 @@ def test_what_has_no_operation_is_refused_in_its_protocol(request_, code, status
     assert code.encode() in response.body or dict(response.headers).get("x-amzn-errortype") == code
 
 
+@pytest.mark.documented
+def test_rpc_cbor_is_told_by_its_path():
+    """Smithy's RPC v2 CBOR names service and operation in the path, in the services that speak it."""
+    headers = {"smithy-protocol": "rpc-v2-cbor", "content-type": "application/cbor", **signed("cloudwatch")}
+    request = http("POST", "/service/GraniteServiceVersion20100801/operation/PutMetricData", headers)
+    operation = CATALOGUE.route(request).operation
+    assert (operation.service, operation.name, operation.protocol) == ("cloudwatch", "PutMetricData", "smithy-rpc-v2-cbor")
+
+
 @pytest.mark.ours
-def test_cbor_is_refused_with_a_clear_error():
-    """Smithy's RPC v2 CBOR, which no client here needs, is refused in words."""
-    request = http(
-        "POST",
-        "/service/GraniteServiceVersion20100801/operation/PutMetricData",
-        {"smithy-protocol": "rpc-v2-cbor", "content-type": "application/cbor", **signed("cloudwatch")},
-    )
-    with pytest.raises(UnknownOperationException, match="CBOR"):
+@pytest.mark.parametrize(
+    "path", ["/service/SageMaker/operation/ListModels", "/service/GraniteServiceVersion20100801/operation/BakeCake", "/"]
+)
+def test_rpc_cbor_of_others_is_refused(path):
+    """A service that does not speak RPC v2 CBOR, an operation that is none, and a path that names none are refused, in CBOR."""
+    request = http("POST", path, {"smithy-protocol": "rpc-v2-cbor", "content-type": "application/cbor", **signed("cloudwatch")})
+    with pytest.raises(UnknownOperationException) as caught:
         CATALOGUE.route(request)
+    answer = CATALOGUE.failure(request, caught.value, "id")
+    assert answer.status == 400
+    assert decode(answer.body)["__type"] == "UnknownOperationException"
 
 
 @pytest.mark.ours

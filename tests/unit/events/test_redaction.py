@@ -65,7 +65,21 @@ def test_the_request_itself_is_left_alone() -> None:
 
 def test_every_operation_of_every_model_can_be_compiled() -> None:
     """Shapes that hold themselves included."""
-    for service in ("sagemaker", "s3", "iam", "sts", "ecr", "kms", "lambda", "events", "scheduler", "sqs", "logs", "modelyard"):
+    for service in (
+        "sagemaker",
+        "s3",
+        "iam",
+        "sts",
+        "ecr",
+        "kms",
+        "lambda",
+        "events",
+        "scheduler",
+        "sqs",
+        "logs",
+        "cloudwatch",
+        "modelyard",
+    ):
         model = CATALOGUE.operation(service, next(iter(_operations(service))))
         for name in _operations(service):
             assert REDACTION.of(CATALOGUE.operation(service, name), {}) == {}

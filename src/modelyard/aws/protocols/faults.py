@@ -29,6 +29,7 @@ _SPELLINGS: Mapping[str, Mapping[str, tuple[str, int | None]]] = {
     "rest-xml": _S3,
     "rest-json": _REST_JSON,
     "json": {},
+    "smithy-rpc-v2-cbor": {},
 }
 
 
@@ -52,7 +53,7 @@ def fault_of(model: ServiceModel | None, protocol: str, error: AwsError) -> Faul
             code = "ValidationError"  # sagemaker-runtime
         modelled = model.error(error.code) or model.error(code)
     if modelled is not None:
-        code = modelled.name if protocol in ("json", "rest-json") else modelled.code
+        code = modelled.name if protocol in ("json", "rest-json", "smithy-rpc-v2-cbor") else modelled.code
         if protocol != "json":
             status = status or modelled.status
     if status is None or error.status != AwsError.status:

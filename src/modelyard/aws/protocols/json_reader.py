@@ -54,8 +54,9 @@ def _check_value(value: dict[str, Any] | list[Any]) -> None:
 class JsonReaders:
     """Compiles shapes of one service into functions from JSON values to what operations see."""
 
-    def __init__(self, model: ServiceModel) -> None:
+    def __init__(self, model: ServiceModel, scalars: Mapping[str, Convert] | None = None) -> None:
         self._model = model
+        self._scalars = SCALARS if scalars is None else scalars
         self._structures: dict[str, Convert] = {}
 
     def reader(self, shape: Shape) -> Convert:
@@ -70,7 +71,7 @@ class JsonReaders:
             case "map":
                 return self._map(shape)
             case _:
-                return _SCALARS[shape.type]
+                return self._scalars[shape.type]
 
     def structure_reader(self, members: Mapping[str, Shape]) -> Convert:
         """The function that reads an object with these members (those of a request that travel in its body)."""
@@ -203,7 +204,7 @@ def _read_timestamp(value: Any) -> float:
     raise _not_convertible(value, "Timestamp")
 
 
-_SCALARS: dict[str, Convert] = {
+SCALARS: Mapping[str, Convert] = {
     "string": _read_string,
     "character": _read_string,
     "integer": _integer_reader("integer"),
@@ -214,3 +215,4 @@ _SCALARS: dict[str, Convert] = {
     "blob": _read_blob,
     "timestamp": _read_timestamp,
 }
+"""How scalars are read, by their types; other encodings of the same values have a few of their own."""

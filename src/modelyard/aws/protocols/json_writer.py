@@ -15,8 +15,9 @@ Convert = Callable[[Any], Any]
 class JsonWriters:
     """Compiles shapes of one service into functions that write results."""
 
-    def __init__(self, model: ServiceModel) -> None:
+    def __init__(self, model: ServiceModel, scalar: Callable[[Shape], Convert] | None = None) -> None:
         self._model = model
+        self._scalar = json_scalar if scalar is None else scalar
         self._structures: dict[str, Convert] = {}
 
     def writer(self, shape: Shape) -> Callable[[Mapping[str, Any]], bytes]:
@@ -53,7 +54,7 @@ class JsonWriters:
             case "map":
                 return self._needs_conversion(self._model.key_and_value(shape)[1], seen)
             case _:
-                return _scalar(shape) is not _as_it_is
+                return self._scalar(shape) is not _as_it_is
 
     def converter(self, shape: Shape) -> Convert:
         """The function from values of this shape to JSON values."""
@@ -68,7 +69,7 @@ class JsonWriters:
             case "map":
                 return self._map(shape)
             case _:
-                return _scalar(shape)
+                return self._scalar(shape)
 
     def _structure(self, shape: Shape) -> Convert:
         members: dict[str, tuple[str, Convert]] = {}
@@ -117,7 +118,8 @@ def _write_float(value: float) -> Any:
     return value if math.isfinite(value) else float_to_text(value)
 
 
-def _scalar(shape: Shape) -> Convert:
+def json_scalar(shape: Shape) -> Convert:
+    """How JSON has a scalar of this shape."""
     match shape.type:
         case "blob":
             return blob_to_text

@@ -1,0 +1,1 @@
+"""CloudWatch: metrics, their statistics, and alarms on them."""
