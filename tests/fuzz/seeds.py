@@ -174,6 +174,9 @@ class Seeds:
         self._make(
             "sagemaker", "CreateModelPackageGroup", ModelPackageGroupName="fuzz-group", Tags=[{"Key": "team", "Value": "a"}]
         )
+        for rules in ("DeleteApprovalRules", "DeleteMetadataContract"):
+            # Made-up ones would keep everything from being registered.
+            self._wire.call("modelyard", rules, {"ModelPackageGroupName": "fuzz-group"})
         if not self.version or b"ModelPackageArn" not in self._make(
             "sagemaker", "DescribeModelPackage", ModelPackageName=self.version
         ):

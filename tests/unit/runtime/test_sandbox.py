@@ -158,6 +158,20 @@ def test_folder_is_writable_only_when_it_is_given_so(runtime: Runtime, tmp_path:
     assert [path.name for path in (tmp_path / "write").iterdir()] == ["new"]
 
 
+def test_folder_below_tmp_is_seen_in_the_tmp_of_its_own(runtime: Runtime, tmp_path: Path):
+    """A Python, or a folder, that lies in the machine's /tmp is seen at its place; nothing else of that /tmp is."""
+    (tmp_path / "read").mkdir()
+    (tmp_path / "read" / "file").write_text("seen")
+    program = """
+        import json, os
+        open("/tmp/own", "w").close()
+        print(json.dumps({"file": open("/tmp/shown/read/file").read(), "tmp": sorted(os.listdir("/tmp"))}))
+    """
+    told = Run(runtime, program, mounts=(Mount(tmp_path / "read", "/tmp/shown/read"),)).told()
+    assert told["file"] == "seen"
+    assert set(told["tmp"]) - set(Path(sys.prefix).parts) == {"own", "shown"}
+
+
 def test_no_network_but_its_own(runtime: Runtime):
     """A workload reaches no address of the machine or of others, by no kind of socket; a port that it opens is in nobody's way,
     and is reached through the runtime alone."""

@@ -32,11 +32,14 @@ def enter(wanted: dict[str, Any]) -> None:
     for path, where_to in wanted["links"]:
         _parents(path)
         os.symlink(where_to, path)
+    # Before the mounts: what is to be seen may lie in the machine's /tmp.
+    os.mkdir("/tmp")
+    kernel.mount("tmp", "/tmp", "tmpfs", kernel.NO_SUID | kernel.NO_DEVICES, f"mode=1777,size={wanted['scratch']}")
     for source, target, read_only in wanted["mounts"]:
         _bind(source, target, read_only=read_only)
     for path in wanted["hidden"]:
         kernel.mount("hidden", path, "tmpfs", kernel.READ_ONLY | kernel.NO_SUID | kernel.NO_DEVICES, "mode=0000,size=4k")
-    _own_systems(wanted["memory"], wanted["scratch"])
+    _own_systems(wanted["memory"])
     for path, content in wanted["texts"]:
         _parents(path)
         with open(path, "w", encoding="utf-8") as file:
@@ -46,8 +49,8 @@ def enter(wanted: dict[str, Any]) -> None:
     kernel.mount(None, "/", None, kernel.REMOUNT | kernel.BIND | kernel.READ_ONLY | kernel.NO_SUID | kernel.NO_DEVICES)
 
 
-def _own_systems(memory: int, scratch: int) -> None:
-    """/proc, /dev and /tmp."""
+def _own_systems(memory: int) -> None:
+    """/proc, /dev and /var/tmp."""
     own = kernel.NO_SUID | kernel.NO_DEVICES
     os.makedirs("/proc", exist_ok=True)
     kernel.mount("proc", "/proc", "proc", own | kernel.NO_EXECUTION)
@@ -59,8 +62,6 @@ def _own_systems(memory: int, scratch: int) -> None:
     for name, target in (("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
         os.symlink(f"/proc/self/{target}", f"/dev/{name}")
     kernel.mount("shm", "/dev/shm", "tmpfs", own, f"mode=1777,size={memory}")
-    os.makedirs("/tmp", exist_ok=True)
-    kernel.mount("tmp", "/tmp", "tmpfs", own, f"mode=1777,size={scratch}")
     os.makedirs("/var", exist_ok=True)
     if not os.path.lexists("/var/tmp"):
         os.symlink("/tmp", "/var/tmp")
