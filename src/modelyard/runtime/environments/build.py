@@ -51,6 +51,14 @@ class Builder:
         self._folder = folder_of(data)
         self._progress = progress or (lambda _sentence, _done, _total: None)
         self._log = log or (lambda _line: None)
+        self._installer: Installer | None = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Give up what is being built. On any thread."""
+        self._stopped = True
+        if self._installer is not None:
+            self._installer.stop()
 
     def build(self, recipe: Recipe, *, renew: bool = False) -> BuiltEnvironment:
         """The environment of a recipe, built unless it is there. Waits while another process builds it.
@@ -70,7 +78,9 @@ class Builder:
         self._step(0, recipe)
         interpreter = find_interpreter(recipe)
         basis = basis_of(recipe, interpreter)
-        installer = Installer(self._folder / "cache")
+        installer = self._installer = Installer(self._folder / "cache")
+        if self._stopped:
+            installer.stop()
         lock = self._lock(recipe, interpreter, installer, renew)
         digest = PREFIX + _hash(orjson.dumps({**basis, "lock": lock}, option=orjson.OPT_SORT_KEYS))
         found = built_environment(digest, self._data)
@@ -148,7 +158,7 @@ class Builder:
             self._step(2, recipe)
             _put_programs(making)
             _put_files(recipe, making)
-            _compile(making, interpreter)
+            compile_modules(making / "lib", interpreter, INSIDE + "/lib")
             self._step(3, recipe)
             manifest = {
                 **basis,
@@ -225,17 +235,17 @@ def _put_files(recipe: Recipe, making: Path) -> None:
             shutil.copy(source, target)
 
 
-def _compile(making: Path, interpreter: Interpreter) -> None:
-    """Have every module compiled: inside, nothing can be written. It runs no code of the packages."""
+def compile_modules(folder: Path, interpreter: Interpreter, inside: str) -> None:
+    """Have every module compiled, as of where it is inside, where nothing can be written. It runs no code of the packages."""
     subprocess.run(  # noqa: S603
         [
-            interpreter.program, "-I", "-S", "-m", "compileall", "-q", "-j", "0", "-x", TESTS, "-s", str(making), "-p", INSIDE,
-            str(making / "lib"),
-        ],  # fmt: skip
+            interpreter.program, "-I", "-S", "-m", "compileall", "-q", "-j", "0", "-x", TESTS, "-s", str(folder), "-p", inside,
+            str(folder),
+        ],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,  # packages bring templates and files for other Pythons that cannot be compiled
-    )
+    )  # fmt: skip
 
 
 def _size(folder: Path) -> int:

@@ -125,7 +125,10 @@ def environment_of(uri: str, data: Path) -> BuiltEnvironment | NotBuilt:
         return NotBuilt(f"No recipe of the image catalogue answers for {uri}, and no container engine is set up.", None)
     digest = name.digest or current_digest(recipe.name, data)
     if digest is None:
-        return NotBuilt(f"The recipe {recipe.name} answers for {uri}, and is not built: run `modelyard images build {recipe.name}`.", recipe.name)
+        return NotBuilt(
+            f"The recipe {recipe.name} answers for {uri}, and is not built: run `modelyard images build {recipe.name}`.",
+            recipe.name,
+        )
     found = built_environment(digest, data)
     if found is None or found.recipe != recipe.name:
         return NotBuilt(f"No environment with the digest {digest} was built from the recipe {recipe.name} here.", recipe.name)

@@ -19,7 +19,18 @@ UV_NAMES = {
     "proxy": "ALL_PROXY",
 }
 """pip's settings that say where packages come from, and the variables in which uv reads the same."""
-PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+)
 """Variables of the server that uv gets, besides those that are meant for it."""
 SECONDS = 3600.0
 TOLD_LINES = 12
@@ -36,6 +47,16 @@ class Installer:
     def __init__(self, cache: Path) -> None:
         self._program = _find_uv()
         self._variables = _variables(cache)
+        self._lock = threading.Lock()
+        self._running: subprocess.Popen[str] | None = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        """End what runs, and run nothing more. On any thread."""
+        with self._lock:
+            self._stopped = True
+            if self._running is not None:
+                self._running.kill()
 
     def run(self, *words: str | Path, told: Told | None = None) -> None:
         """Run a uv command; `told` hears each line that it says. Raises CannotInstall."""
@@ -50,6 +71,10 @@ class Installer:
             errors="replace",
             cwd="/",
         ) as process:
+            with self._lock:
+                self._running = process
+                if self._stopped:
+                    process.kill()
             timer = threading.Timer(SECONDS, process.kill)
             timer.start()
             said: list[str] = []
@@ -60,6 +85,10 @@ class Installer:
                     if told is not None:
                         told(said[-1])
             timer.cancel()
+        with self._lock:
+            self._running = None
+        if self._stopped:
+            raise CannotInstall("it was stopped with the server.")
         if process.returncode:
             raise CannotInstall(_reason(said) or f"uv ended with {process.returncode}.")
 
@@ -90,7 +119,7 @@ def _variables(cache: Path) -> dict[str, str]:
 
 def _pip_listing() -> str:
     try:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False, timeout=60
         )
     except (OSError, subprocess.TimeoutExpired):

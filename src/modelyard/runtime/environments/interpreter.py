@@ -14,11 +14,12 @@ from modelyard.runtime.base import SYSTEM
 from modelyard.runtime.environments.recipe import Recipe, RecipeError
 from modelyard.runtime.workload import Mount
 
-OLDEST = (3, 9)
+OLDEST = (3, 10)
 """What modelyard_programs need."""
 ASK_SECONDS = 10.0
 _ASK = (
-    "import sys, sysconfig, json; print(json.dumps([list(sys.version_info[:3]), sys.implementation.name, sysconfig.get_platform(),"
+    "import sys, sysconfig, json;"
+    "print(json.dumps([list(sys.version_info[:3]), sys.implementation.name, sysconfig.get_platform(),"
     " sorted({sys.base_prefix, sys.base_exec_prefix}), getattr(sys, '_base_executable', sys.executable)]))"
 )
 _CLAUSE = re.compile(r"(>=|<=|==|!=|>|<)\s*(\d+)(?:\.(\d+))?(?:\.(\d+|\*))?")
@@ -59,6 +60,15 @@ def find_interpreter(recipe: Recipe) -> Interpreter:
     raise RecipeError(f"{recipe.name} needs Python {recipe.python}, and here is {', '.join(seen)}: install one that fits.")
 
 
+def find_python(tag: str) -> Interpreter:
+    """A Python of this kind: `cpython-3.11-linux-x86_64`. Raises RecipeError."""
+    for program in _candidates():
+        found = ask(program)
+        if found is not None and found.tag == tag:
+            return found
+    raise RecipeError(f"The Python that it was built with, {tag}, is not installed any more.")
+
+
 def allows(specifier: str, version: tuple[int, int, int]) -> bool:
     """Whether `>=3.11,<3.13` allows a version. Raises RecipeError when it is not of that form."""
     return all(_allows(clause.strip(), version) for clause in specifier.split(",") if clause.strip())
@@ -80,7 +90,7 @@ def _allows(clause: str, version: tuple[int, int, int]) -> bool:
 
 def _candidates() -> Iterator[str]:
     yield sys.executable
-    for minor in range(9, 20):
+    for minor in range(10, 20):
         program = shutil.which(f"python3.{minor}")
         if program is not None:
             yield program

@@ -54,8 +54,8 @@ class Recipe:
     name: str
     title: str
     answers: tuple[str, ...]
-    """Patterns of `REPOSITORY:TAG`, in the registry of any AWS account and region or with no registry; one that begins with a host
-    counts for that host."""
+    """Patterns of `REPOSITORY:TAG`, in the registry of any AWS account and region or with no registry; one that begins with a
+    host counts for that host."""
     framework: str
     """Whose defaults the serving program has: one of FRAMEWORKS."""
     python: str
@@ -153,7 +153,7 @@ def _recipe(document: Mapping[str, Any], path: Path, shipped: bool) -> Recipe:
     if NAME.fullmatch(name) is None:
         raise RecipeError(f"`name` in {path.name} must be of small letters, digits, `-`, `_` and `.`, not '{name}'.")
     if not document.get("answers"):
-        raise RecipeError(f"`answers` in {path.name} must name at least one image, such as \"{name}:*\".")
+        raise RecipeError(f'`answers` in {path.name} must name at least one image, such as "{name}:*".')
     framework = document.get("framework", "python")
     if framework not in FRAMEWORKS:
         raise RecipeError(f"`framework` in {path.name} must be one of {', '.join(FRAMEWORKS)}, not '{framework}'.")
@@ -187,7 +187,9 @@ def _check(document: Mapping[str, Any], path: Path) -> None:
         elif key in _TABLES:
             fits, noun = isinstance(value, dict) and all(isinstance(one, str) for one in value.values()), "a table of texts"
         else:
-            raise RecipeError(f"There is no `{key}` in a recipe ({path.name}); there are {', '.join((*_TEXTS, *_LISTS, *_TABLES))}.")
+            raise RecipeError(
+                f"There is no `{key}` in a recipe ({path.name}); there are {', '.join((*_TEXTS, *_LISTS, *_TABLES))}."
+            )
         if not fits:
             raise RecipeError(f"`{key}` in {path.name} must be {noun}.")
 

@@ -4,12 +4,15 @@ import contextlib
 import os
 import shutil
 import tempfile
+import tomllib
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelyard.runtime.environments.recipe import Recipe, RecipeError, best, read_recipes
 
 SHIPPED = Path(__file__).parents[1] / "catalogue"
 FILE = "recipe.toml"
+MOST_REMEMBERED = 4096
 
 
 def folder_of(data: Path) -> Path:
@@ -17,21 +20,52 @@ def folder_of(data: Path) -> Path:
     return data / "images"
 
 
+@dataclass(slots=True)
+class _Known:
+    """What was read of a data directory's recipes, and found for images since."""
+
+    state: tuple[tuple[str, int], ...]
+    recipes: list[Recipe]
+    found: dict[str, Recipe | None] = field(default_factory=dict)
+
+
 class Recipes:
-    """The recipes of a data directory. Read anew for each question: a team's may be added while a server runs."""
+    """The recipes of a data directory. A team's may be added while a server runs, so it is looked whether they changed."""
 
     def __init__(self, data: Path) -> None:
         self.folder = folder_of(data) / "recipes"
 
     def all(self) -> list[Recipe]:
         """Every recipe: a team's own first, by name. Raises RecipeError."""
-        own = [recipe for path in sorted(self.folder.glob(f"*/{FILE}")) for recipe in _read(path, path.stat().st_mtime_ns)]
-        names = {recipe.name for recipe in own}
-        return own + [recipe for recipe in _shipped() if recipe.name not in names]
+        return self._known().recipes
 
     def find(self, uri: str) -> Recipe | None:
         """The recipe that answers for an image. Raises RecipeError."""
-        return best(self.all(), uri)
+        known = self._known()
+        if uri not in known.found:
+            if len(known.found) >= MOST_REMEMBERED:
+                known.found.clear()
+            known.found[uri] = best(known.recipes, uri)
+        return known.found[uri]
+
+    def _known(self) -> _Known:
+        state = self._state()
+        known = _by_folder.get(self.folder)
+        if known is None or known.state != state:
+            own = [recipe for name, _ in state for recipe in read_recipes(self.folder / name / FILE)]
+            names = {recipe.name for recipe in own}
+            shipped = [recipe for recipe in _shipped() if recipe.name not in names]
+            known = _by_folder[self.folder] = _Known(state, own + shipped)
+        return known
+
+    def _state(self) -> tuple[tuple[str, int], ...]:
+        """The team's recipes, and when each was last written."""
+        try:
+            with os.scandir(self.folder) as entries:
+                names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+        except FileNotFoundError:
+            return ()
+        return tuple((name, (self.folder / name / FILE).stat().st_mtime_ns) for name in names)
 
     def named(self, name: str) -> Recipe:
         """The recipe of a name, or the one that answers for an image. Raises RecipeError."""
@@ -79,8 +113,6 @@ class Recipes:
 
 def _self_contained(path: Path, recipe: Recipe) -> str:
     """The recipe's text, with what stood in its requirements file and files where they are now."""
-    import tomllib
-
     document = tomllib.loads(path.read_text(encoding="utf-8"))
     document.pop("requirements_file", None)
     document["requirements"] = list(recipe.requirements)
@@ -98,7 +130,9 @@ def _toml(value: str | list[str]) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_toml(one) for one in value) + "]"
     escaped = "".join(
-        f"\\u{ord(character):04x}" if ord(character) < 32 or ord(character) == 127 else {'"': '\\"', "\\": "\\\\"}.get(character, character)
+        f"\\u{ord(character):04x}"
+        if ord(character) < 32 or ord(character) == 127
+        else {'"': '\\"', "\\": "\\\\"}.get(character, character)
         for character in value
     )
     return f'"{escaped}"'
@@ -119,16 +153,8 @@ def _flush(folder: Path) -> None:
         os.close(descriptor)
 
 
-_cache: dict[Path, tuple[int, list[Recipe]]] = {}
+_by_folder: dict[Path, _Known] = {}
 _shipped_recipes: list[Recipe] = []
-
-
-def _read(path: Path, changed: int) -> list[Recipe]:
-    """The recipes in a file, read when it has changed."""
-    known = _cache.get(path)
-    if known is None or known[0] != changed:
-        known = _cache[path] = (changed, read_recipes(path))
-    return known[1]
 
 
 def _shipped() -> list[Recipe]:

@@ -9,7 +9,7 @@ from .failure import RequestFailure
 
 def load(model_dir: str) -> Any:
     """The predictor that was saved into the model's folder."""
-    from autogluon.tabular import TabularPredictor  # noqa: PLC0415
+    from autogluon.tabular import TabularPredictor
 
     predictor = TabularPredictor.load(model_dir, require_py_version_match=False)
     predictor.persist()
@@ -18,7 +18,7 @@ def load(model_dir: str) -> Any:
 
 def read(body: Any, content_type: str) -> Any:
     """A table: CSV with or without a line of names, JSON records, Parquet."""
-    import pandas  # noqa: PLC0415
+    import pandas
 
     raw = body.encode("utf-8") if isinstance(body, str) else bytes(body)
     try:
@@ -35,7 +35,7 @@ def read(body: Any, content_type: str) -> Any:
 
 def _named(table: Any, features: "list[str]") -> Any:
     """CSV with the names of its columns: from its first line, else in the order of training. The types are found anew."""
-    import pandas  # noqa: PLC0415
+    import pandas
 
     if list(table.columns) != list(range(table.shape[1])):
         return table
@@ -49,7 +49,7 @@ def _named(table: Any, features: "list[str]") -> Any:
 
 def predict(table: Any, predictor: Any) -> Any:
     """The prediction and, where there are classes, their probabilities."""
-    import pandas  # noqa: PLC0415
+    import pandas
 
     named = _named(table, list(predictor.original_features))
     prediction = predictor.predict(named)

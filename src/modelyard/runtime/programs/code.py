@@ -11,7 +11,6 @@ import tarfile
 import tempfile
 from pathlib import Path
 from types import ModuleType
-from typing import Optional
 
 from .failure import StartFailure
 
@@ -21,8 +20,8 @@ USUAL_PROGRAM = "inference.py"
 MISSING_BASE = "boto3"
 
 
-def code_folder(submit_directory: str, beside_model: Path) -> Optional[Path]:
-    """The folder of the owner's code: what SAGEMAKER_SUBMIT_DIRECTORY names, else `code` beside the model. Raises StartFailure."""
+def code_folder(submit_directory: str, beside_model: Path) -> Path | None:
+    """The folder of the owner's code: what `submit_directory` names, else `code` beside the model. Raises StartFailure."""
     if submit_directory and submit_directory != str(beside_model):
         return fetch(submit_directory, Path(tempfile.mkdtemp(prefix="code-")))
     return beside_model if beside_model.is_dir() else None
@@ -45,10 +44,14 @@ def fetch(address: str, target: Path) -> Path:
 
 
 def unpack(archive: Path, target: Path) -> None:
-    """Unpack a tar archive below `target`. Raises StartFailure for what is none, or leads out of it."""
+    """Unpack the files and folders of a tar archive below `target`. Raises StartFailure for what is none, or leads out of it."""
     try:
         with tarfile.open(archive) as opened:
-            opened.extractall(target, filter="data")  # noqa: S202 - the filter refuses what leads out
+            for member in opened:
+                if member.name.startswith("/") or ".." in Path(member.name).parts:
+                    raise StartFailure(f"{archive} cannot be unpacked: {member.name} leads out of it.")
+                if member.isfile() or member.isdir():
+                    opened.extract(member, target, set_attrs=False)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise StartFailure(f"{archive} cannot be unpacked: {error}") from error
 
@@ -56,7 +59,7 @@ def unpack(archive: Path, target: Path) -> None:
 def _download(address: str, path: Path) -> None:
     if importlib.util.find_spec(MISSING_BASE) is None:
         raise StartFailure(f"{address} cannot be fetched: boto3 is not in this image.")
-    import boto3  # noqa: PLC0415
+    import boto3
 
     bucket, _, key = address[len("s3://") :].partition("/")
     try:
@@ -102,7 +105,7 @@ def _pip(*words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")  # noqa: S603
 
 
-def program_in(folder: Optional[Path], program: str) -> Optional[Path]:
+def program_in(folder: Path | None, program: str) -> Path | None:
     """The script that is served: what SAGEMAKER_PROGRAM names, else inference.py where it is there. Raises StartFailure."""
     name = program or USUAL_PROGRAM
     found = None if folder is None else folder / name

@@ -2,7 +2,8 @@
 
 import io
 import json
-from typing import Any, Callable, Union
+from collections.abc import Callable
+from typing import Any
 
 from .failure import RequestFailure
 
@@ -23,7 +24,7 @@ def accepted(header: str, default: str) -> str:
     return default if first in ("", "*/*") else first
 
 
-def as_given(body: bytes, content_type: str) -> Union[str, bytes]:
+def as_given(body: bytes, content_type: str) -> str | bytes:
     """A body as input_fn gets it."""
     if content_type not in TEXTS:
         return body

@@ -1,8 +1,9 @@
 """What each framework does where the owner's script does not say: load, read, predict, write."""
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, NamedTuple
+from typing import Any, NamedTuple
 
 from . import content
 from .failure import RequestFailure, StartFailure
@@ -23,11 +24,11 @@ class Defaults(NamedTuple):
 def defaults_of(framework: str, *, has_program: bool, batch: bool) -> Defaults:
     """The defaults of a framework."""
     if framework == "xgboost":
-        from . import xgboost_serving  # noqa: PLC0415
+        from . import xgboost_serving
 
         return xgboost_serving.defaults(has_program=has_program, batch=batch)
     if framework == "autogluon":
-        from . import autogluon_serving  # noqa: PLC0415
+        from . import autogluon_serving
 
         return Defaults(
             autogluon_serving.load, autogluon_serving.read, autogluon_serving.predict, autogluon_serving.write, content.CSV
@@ -48,7 +49,7 @@ def load_pickle(model_dir: str) -> Any:
             f" model.joblib or model.pkl (there is {there})."
         )
     try:
-        import joblib  # noqa: PLC0415
+        import joblib
     except ImportError:
         with named[0].open("rb") as file:
             return pickle.load(file)  # noqa: S301 - the owner's own, in the sandbox
@@ -70,7 +71,7 @@ def read_table(body: Any, content_type: str) -> Any:
 def read_anything(body: Any, content_type: str) -> Any:
     """JSON as Python has it, other content as arrays, and what is unknown as it came."""
     if content_type == content.JSON:
-        import json  # noqa: PLC0415
+        import json
 
         try:
             return json.loads(body)

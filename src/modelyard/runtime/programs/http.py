@@ -1,13 +1,12 @@
-"""HTTP/1.1 as a model server needs it: connections that stay open, bodies in whole or in chunks. One thread for each connection."""
+"""HTTP/1.1 as a model server needs it: connections that stay open, bodies in whole or in chunks."""
 
 import contextlib
 import socket
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Callable, Union
 
 LARGEST_HEAD = 64 * 1024
 LARGEST_BODY = 1024 * 1024 * 1024
@@ -30,7 +29,7 @@ class Answer:
     """An answer; what comes piece by piece is sent piece by piece."""
 
     status: int
-    body: Union[bytes, Iterable[bytes]] = b""
+    body: bytes | Iterable[bytes] = b""
     content_type: str = "text/plain; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -69,7 +68,7 @@ class Connection:
 
     # --- in -------------------------------------------------------------------------------------
 
-    def _next(self) -> Union[Request, None]:
+    def _next(self) -> Request | None:
         """The next request; None when there is no more."""
         end = self._read.find(b"\r\n\r\n")
         while end < 0:

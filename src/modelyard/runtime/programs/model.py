@@ -3,10 +3,10 @@
 import inspect
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Callable, Optional
+from typing import Any
 
 from . import code, content
 from .failure import RequestFailure, StartFailure
@@ -26,7 +26,7 @@ class Context:
 class Model:
     """A loaded model."""
 
-    def __init__(self, settings: Settings, folder: Path, module: Optional[ModuleType]) -> None:
+    def __init__(self, settings: Settings, folder: Path, module: ModuleType | None) -> None:
         self._defaults: Defaults = defaults_of(settings.framework, has_program=module is not None, batch=settings.batch)
         self._accept = settings.default_accept or self._defaults.accept
         self._context = Context(folder)
@@ -38,9 +38,9 @@ class Model:
             raise StartFailure("Cannot use transform_fn implementation with input_fn, predict_fn, and/or output_fn.")
         self._model = (self._own(module, "model_fn", 1) or self._defaults.model_fn)(str(folder))
 
-    def _own(self, module: Optional[ModuleType], name: str, arguments: int) -> Optional[Callable[..., Any]]:
+    def _own(self, module: ModuleType | None, name: str, arguments: int) -> Callable[..., Any] | None:
         """A function of the owner's script; one that takes one more argument gets the context."""
-        function: Optional[Callable[..., Any]] = getattr(module, name, None)
+        function: Callable[..., Any] | None = getattr(module, name, None)
         if function is None:
             return None
         given: Callable[..., Any] = function

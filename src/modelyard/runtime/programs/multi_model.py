@@ -5,7 +5,7 @@ import sys
 import threading
 import traceback
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from . import code
@@ -23,7 +23,7 @@ class Models:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
-        self._loaded: dict[str, tuple[str, Optional[Model], threading.Semaphore]] = {}
+        self._loaded: dict[str, tuple[str, Model | None, threading.Semaphore]] = {}
 
     def handle(self, request: Request) -> Answer:
         """Answer a request of the multi-model API."""
@@ -79,7 +79,9 @@ class Models:
         limit = query.get("limit", [""])[0]
         most = int(limit) if limit.isdecimal() and int(limit) > 0 else PAGE
         with self._lock:
-            entries = [{"modelName": name, "modelUrl": url} for name, (url, model, _) in self._loaded.items() if model is not None]
+            entries = [
+                {"modelName": name, "modelUrl": url} for name, (url, model, _) in self._loaded.items() if model is not None
+            ]
         answer: dict[str, Any] = {"models": entries[start : start + most]}
         if start + most < len(entries):
             answer["nextPageToken"] = str(start + most)

@@ -1,6 +1,6 @@
 """`serve`: answers /ping, /invocations and /execution-parameters for one model, or the multi-model API for many.
 
-    /ping   200 the model is loaded     503 it is being loaded      500 it cannot be loaded: the body says why
+/ping   200 the model is loaded     503 it is being loaded      500 it cannot be loaded: the body says why
 """
 
 import json
@@ -9,7 +9,6 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterable, Iterator
-from typing import Optional
 
 from .http import Answer, Handle, Request
 from .model import Model, load
@@ -27,7 +26,7 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._model: Optional[Model] = None
+        self._model: Model | None = None
         self._failure = ""
         self._turn = threading.Semaphore(settings.threads)
 
@@ -55,9 +54,11 @@ class Service:
                 "MaxPayloadInMB": LARGEST_TRANSFORM,
             }
             return Answer(200, json.dumps(parameters).encode(), "application/json")
-        return Answer(405 if path == "/invocations" else 404, b"There is GET /ping, POST /invocations, GET /execution-parameters.")
+        return Answer(
+            405 if path == "/invocations" else 404, b"There is GET /ping, POST /invocations, GET /execution-parameters."
+        )
 
-    def _state(self) -> Optional[Answer]:
+    def _state(self) -> Answer | None:
         """Why it cannot answer; None when it can."""
         if self._model is not None:
             return None

@@ -8,7 +8,6 @@ import sys
 import traceback
 from pathlib import Path
 from types import FrameType
-from typing import Optional
 
 from . import code
 from .failure import StartFailure
@@ -36,7 +35,7 @@ def run(root: Path = ML) -> None:
     if training.program:
         _run_script(training)
     elif os.environ.get("SAGEMAKER_FRAMEWORK") == "xgboost":
-        from .xgboost_training import train  # noqa: PLC0415
+        from .xgboost_training import train
 
         train(training)
     else:
@@ -67,13 +66,13 @@ def _command(training: Training, program: Path) -> "list[str]":
 
 def _execute(command: "list[str]", training: Training, folder: Path) -> None:
     """Run the script; what it says goes out as it comes, and its last lines into the reason when it fails."""
-    paths = [str(folder), *(path for path in sys.path if path.startswith((str(code.OVERLAY), "/tmp/")))]  # noqa: S108
+    paths = [str(folder), *([str(code.OVERLAY)] if code.OVERLAY.is_dir() else [])]
     variables = {**os.environ, **training.variables(folder)}
     variables["PYTHONPATH"] = os.pathsep.join([*paths, *filter(None, [os.environ.get("PYTHONPATH", "")])])
     print(f"Running {' '.join(command)}", flush=True)
     with subprocess.Popen(command, env=variables, cwd=folder, stderr=subprocess.PIPE) as process:  # noqa: S603
 
-        def pass_on(number: int, _frame: Optional[FrameType]) -> None:
+        def pass_on(number: int, _frame: FrameType | None) -> None:
             process.send_signal(number)
 
         signal.signal(signal.SIGTERM, pass_on)
@@ -84,7 +83,8 @@ def _execute(command: "list[str]", training: Training, folder: Path) -> None:
             sys.stderr.flush()
             said = [*said[-KEPT_LINES:], line.decode("utf-8", "replace").rstrip()]
     if process.returncode:
-        text = f'ExecuteUserScriptError:\nExitCode {process.returncode}\nErrorMessage "{_message(said)}"\nCommand "{" ".join(command)}"'
+        what = f'ExitCode {process.returncode}\nErrorMessage "{_message(said)}"\nCommand "{" ".join(command)}"'
+        text = f"ExecuteUserScriptError:\n{what}"
         raise ScriptFailure(process.returncode if process.returncode > 0 else 128 - process.returncode, text)
 
 

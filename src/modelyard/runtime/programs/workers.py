@@ -9,7 +9,8 @@ import socket
 import sys
 import threading
 import time
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from .http import Connection, Handle
 
@@ -63,7 +64,7 @@ def serve_alone(listener: socket.socket, prepare: Prepare) -> None:
     signal.signal(signal.SIGTERM, lambda _number, _frame: os.write(stop, b"."))
     listener.setblocking(False)
     while True:
-        ready, _, _ = select.select([listener, stopping], [], [])
+        ready = _readable(listener, stopping)
         if stopping in ready:
             break
         with contextlib.suppress(BlockingIOError, ConnectionError):
@@ -141,7 +142,7 @@ def serve_with_workers(listener: socket.socket, prepare: Prepare, count: int) ->
     for _ in range(count):
         workers.append(_Worker(prepare, workers, listener))
     while True:
-        ready, _, _ = select.select([listener, stopping, *(worker.channel for worker in workers)], [], [])
+        ready = _readable(listener, stopping, *(worker.channel for worker in workers))
         if stopping in ready:
             break
         for worker in list(workers):
@@ -162,6 +163,11 @@ def serve_with_workers(listener: socket.socket, prepare: Prepare, count: int) ->
         with contextlib.suppress(ChildProcessError):
             os.waitpid(worker.process, 0)
     os._exit(0)
+
+
+def _readable(*waiting: Any) -> list[Any]:
+    """Those of sockets and pipes that there is something to read from, once there is one."""
+    return select.select(waiting, [], [])[0]
 
 
 def _heard(worker: _Worker) -> bool:

@@ -6,8 +6,8 @@ from typing import Any
 
 def read_libsvm(body: bytes) -> "tuple[Any, Any]":
     """A sparse matrix and the labels; indices are taken as they are, from 0. Raises ValueError."""
-    import numpy  # noqa: PLC0415
-    from scipy.sparse import csr_matrix  # noqa: PLC0415
+    import numpy
+    from scipy.sparse import csr_matrix
 
     labels, rows, columns, values = [], [], [], []
     number = 0
@@ -33,13 +33,13 @@ def read_libsvm(body: bytes) -> "tuple[Any, Any]":
 
 def read_csv(body: bytes) -> Any:
     """Rows of numbers, without names; an empty field is NaN. Raises ValueError."""
-    import pandas  # noqa: PLC0415
+    import pandas
 
     return pandas.read_csv(_stream(body), header=None, dtype=float).to_numpy()
 
 
 def _stream(body: bytes) -> Any:
-    import io  # noqa: PLC0415
+    import io
 
     return io.BytesIO(body)
 

@@ -22,12 +22,14 @@ def defaults(*, has_program: bool, batch: bool) -> Defaults:
 
 def load(model_dir: str) -> Any:
     """The booster in `xgboost-model`, or in the only file that there is."""
-    import xgboost  # noqa: PLC0415
+    import xgboost
 
     files = sorted(path for path in Path(model_dir).iterdir() if path.is_file() and not path.name.startswith("."))
     named = [path for path in files if path.name == "xgboost-model"] or files
     if len(named) != 1:
-        raise StartFailure(f"There is no xgboost-model in the model: there is {', '.join(path.name for path in files) or 'nothing'}.")
+        raise StartFailure(
+            f"There is no xgboost-model in the model: there is {', '.join(path.name for path in files) or 'nothing'}."
+        )
     booster = xgboost.Booster()
     try:
         booster.load_model(str(named[0]))
@@ -44,7 +46,7 @@ def load(model_dir: str) -> Any:
 
 def read(body: Any, content_type: str) -> Any:
     """A DMatrix out of CSV or LIBSVM."""
-    import xgboost  # noqa: PLC0415
+    import xgboost
 
     raw = body.encode("utf-8") if isinstance(body, str) else bytes(body)
     if content_type in content.LIBSVM:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from .content import CSV, LIBSVM
 from .failure import StartFailure
@@ -56,7 +56,7 @@ OF_THE_CONTAINER = ("num_round", "csv_weights", "early_stopping_rounds", "save_m
 
 def train(training: Training) -> None:
     """Train and save the model. Raises StartFailure for what the owner of the job has to set right."""
-    import xgboost  # noqa: PLC0415
+    import xgboost
 
     asked = hyperparameters(training.hyperparameters)
     data = training.root / "input" / "data"
@@ -111,21 +111,25 @@ def _number(name: str, value: Any) -> Any:
     except ValueError:
         raise StartFailure(f"Hyperparameter {name}: '{value}' is not a number that it can have.") from None
     if (least is not None and number < least) or (most is not None and number > most):
-        raise StartFailure(f"Hyperparameter {name}: value {value} is not in the range [{least}, {'inf' if most is None else most}].")
+        raise StartFailure(
+            f"Hyperparameter {name}: value {value} is not in the range [{least}, {'inf' if most is None else most}]."
+        )
     return number
 
 
 def _repeated(parameters: Mapping[str, Any]) -> "list[tuple[str, Any]]":
     """As XGBoost takes several metrics: the name once for each."""
     metrics = parameters.get("eval_metric", ())
-    return [(name, value) for name, value in parameters.items() if name != "eval_metric"] + [("eval_metric", one) for one in metrics]
+    return [(name, value) for name, value in parameters.items() if name != "eval_metric"] + [
+        ("eval_metric", one) for one in metrics
+    ]
 
 
-def _channel(folder: Path, settings: Optional[Mapping[str, Any]], weighted: bool) -> Any:
+def _channel(folder: Path, settings: Mapping[str, Any] | None, weighted: bool) -> Any:
     """The data of a channel; None when there is none."""
-    import numpy  # noqa: PLC0415
-    import xgboost  # noqa: PLC0415
-    from scipy.sparse import vstack  # noqa: PLC0415
+    import numpy
+    import xgboost
+    from scipy.sparse import vstack
 
     files = channel_files(folder) if folder.is_dir() else []
     content_type = str((settings or {}).get("ContentType", LIBSVM[0])).partition(";")[0].strip().lower()
@@ -142,10 +146,14 @@ def _channel(folder: Path, settings: Optional[Mapping[str, Any]], weighted: bool
             width = max(matrix.shape[1] for matrix, _ in read)
             for matrix, _ in read:
                 matrix.resize(matrix.shape[0], width)
-            return xgboost.DMatrix(vstack([matrix for matrix, _ in read]), label=numpy.concatenate([labels for _, labels in read]))
+            return xgboost.DMatrix(
+                vstack([matrix for matrix, _ in read]), label=numpy.concatenate([labels for _, labels in read])
+            )
     except ValueError as error:
         raise StartFailure(f"The channel `{folder.name}` cannot be read as {content_type}: {error}") from None
-    raise StartFailure(f"Content type {content_type} of channel `{folder.name}` is not supported: there are text/csv and text/libsvm.")
+    raise StartFailure(
+        f"Content type {content_type} of channel `{folder.name}` is not supported: there are text/csv and text/libsvm."
+    )
 
 
 def _reporter(xgboost: Any) -> Any:
