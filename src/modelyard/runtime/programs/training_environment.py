@@ -11,6 +11,14 @@ from .settings import ML
 
 OWN_HYPERPARAMETERS = "sagemaker_"
 """What the SDK puts among the hyperparameters for the launcher itself begins so."""
+KNOWN_PARAMETERS = (
+    "sagemaker_program",
+    "sagemaker_submit_directory",
+    "sagemaker_container_log_level",
+    "sagemaker_job_name",
+    "sagemaker_region",
+    "sagemaker_enable_cloudwatch_metrics",
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,11 @@ class Training:
             resources,
             root,
         )
+
+    @property
+    def framework_parameters(self) -> dict[str, Any]:
+        """Those of the launcher that only a framework knows what to do with."""
+        return {name: value for name, value in self.launcher.items() if name not in KNOWN_PARAMETERS}
 
     @property
     def program(self) -> str:
@@ -91,7 +104,6 @@ def _variables(training: Training, code: Path) -> "dict[str, str]":
         "SM_DISTRIBUTION_INSTANCE_GROUPS": [],
         "SM_IS_HETERO": len(groups) > 1,
         "SM_NETWORK_INTERFACE_NAME": resources.get("network_interface_name", "eth0"),
-        "SM_MASTER_HOSTNAME": sorted(hosts)[0],
         "SM_RESOURCE_CONFIG": resources,
         "SM_INPUT_DATA_CONFIG": channels,
         "SM_CHANNELS": sorted(channels),
@@ -101,8 +113,8 @@ def _variables(training: Training, code: Path) -> "dict[str, str]":
         "SM_MODULE_NAME": Path(program).stem,
         "SM_MODULE_DIR": training.submit_directory or str(code),
         "SM_LOG_LEVEL": training.launcher.get("sagemaker_container_log_level", 20),
-        "SM_FRAMEWORK_MODULE": "modelyard_programs.train",
-        "SM_FRAMEWORK_PARAMS": training.launcher,
+        "SM_FRAMEWORK_MODULE": None,
+        "SM_FRAMEWORK_PARAMS": training.framework_parameters,
         "SM_NUM_CPUS": len(os.sched_getaffinity(0)),
         "SM_NUM_GPUS": 0,
         "SM_NUM_NEURONS": 0,
@@ -121,13 +133,14 @@ def _training_env(training: Training, code: Path, values: Mapping[str, Any]) -> 
         for name, value in values.items()
         if not name.startswith(("SM_CHANNEL_", "SM_HP_", "SM_HPS", "SM_USER_ARGS", "SM_FRAMEWORK_PARAMS", "SM_CHANNELS"))
     }
-    data = training.root / "input" / "data"
+    data, master = training.root / "input" / "data", min(values["SM_HOSTS"])
     return {
         **named,
-        "additional_framework_parameters": dict(training.launcher),
+        "additional_framework_parameters": training.framework_parameters,
         "channel_input_dirs": {name: str(data / name) for name in training.channels},
         "hyperparameters": dict(training.hyperparameters),
-        "is_master": values["SM_CURRENT_HOST"] == values["SM_MASTER_HOSTNAME"],
+        "is_master": values["SM_CURRENT_HOST"] == master,
+        "master_hostname": master,
         "job_name": os.environ.get("TRAINING_JOB_NAME", ""),
         "module_dir": str(values["SM_MODULE_DIR"]),
     }
@@ -152,10 +165,13 @@ def _decoded(value: Any) -> Any:
 
 
 def _argument(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), sort_keys=True) if isinstance(value, (list, dict)) else str(value)
+    """A value on a command line, as sagemaker-training writes it."""
+    if isinstance(value, dict):
+        return ",".join(f"{name}={one}" for name, one in sorted(value.items()))
+    return "" if value is None else str(value)
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, (dict, list, tuple, bool)) or value is None:
+    if isinstance(value, (dict, list, tuple, bool)):
         return json.dumps(value, separators=(",", ":"), sort_keys=True, default=str)
-    return str(value)
+    return "" if value is None else str(value)
