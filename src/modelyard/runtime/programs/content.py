@@ -61,15 +61,11 @@ def _json_lines_array(body: bytes) -> Any:
 
 
 def _csv_array(body: bytes) -> Any:
-    """Rows of numbers; a field that is empty or none is NaN."""
+    """Rows of numbers; an empty field is NaN."""
     import numpy
 
     lines = [line for line in body.decode("utf-8").splitlines() if line.strip()]
-    try:
-        rows = [[float(field) for field in line.split(",")] for line in lines]
-    except ValueError:
-        return numpy.genfromtxt(io.StringIO("\n".join(lines)), dtype=float, delimiter=",", ndmin=2)
-    return numpy.array(rows)
+    return numpy.array([[float(field) if field.strip() else numpy.nan for field in line.split(",")] for line in lines])
 
 
 def _npy_array(body: bytes) -> Any:
