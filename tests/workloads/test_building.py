@@ -1,10 +1,9 @@
 """Building: whole or not at all, once, under a digest that registrations record."""
 
-import os
+import json
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -233,7 +232,8 @@ def test_registrations_record_the_digest(data: Path) -> None:
 
 def test_who_may_build(data: Path) -> None:
     """Building and looking are permissions on the recipe's ARN; a recipe that is not there is not found."""
-    allowed = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "modelyard:Describe*", "Resource": "arn:aws:modelyard:*:*:image-recipe/small"}]}'
+    statement = {"Effect": "Allow", "Action": "modelyard:Describe*", "Resource": "arn:aws:modelyard:*:*:image-recipe/small"}
+    allowed = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     with house(data) as yard:
         reader = user("111122223333", "reader", allowed)
         assert yard.call("modelyard", "DescribeImageRecipe", reader, RecipeName="small")["Status"] == "NotBuilt"
@@ -259,7 +259,6 @@ def test_a_server_that_ends_gives_up_its_build(data: Path, tmp_path: Path) -> No
     with house(data) as yard:
         described = yard.call("modelyard", "DescribeImageRecipe", RecipeName="autogluon-1.3.0")
         assert described["Status"] in ("Failed", "Interrupted", "NotBuilt")
-    assert threading.active_count() < 20 and os.getpid()
 
 
 def register(yard: Yard) -> str:

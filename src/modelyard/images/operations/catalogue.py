@@ -104,10 +104,11 @@ def _summary(context: Context, recipe: Recipe) -> Request:
         "Shipped": recipe.shipped,
         "Status": "NotBuilt",
     }
+    builds = Builds.of(context.dispatcher).has(recipe.name)
     digest, last = current_digest(recipe.name, data), building_of(recipe.name, data)
     if digest is not None:
         answer |= {"Status": "Built", "ImageDigest": digest, "Outdated": _outdated(recipe, digest, data)}
-    if Builds.of(context.dispatcher).has(recipe.name):
+    if builds:
         answer["Status"] = "Building"
     elif last is not None and last.status != "Built":
         answer |= {"Status": last.status, "Reason": last.reason} if last.reason else {"Status": last.status}

@@ -46,11 +46,15 @@ class CannotBuild(Exception):
 class Builder:
     """Builds in a data directory."""
 
-    def __init__(self, data: Path, progress: Progress | None = None, log: Log | None = None) -> None:
+    def __init__(
+        self, data: Path, progress: Progress | None = None, log: Log | None = None, ended: Callable[[str], None] | None = None
+    ) -> None:
         self._data = data
         self._folder = folder_of(data)
         self._progress = progress or (lambda _sentence, _done, _total: None)
         self._log = log or (lambda _line: None)
+        self._ended = ended or (lambda _reason: None)
+        """Told why it failed, or nothing, while nobody else builds the recipe yet."""
         self._installer: Installer | None = None
         self._stopped = False
 
@@ -66,13 +70,21 @@ class Builder:
         Packages are resolved once, and again when the recipe has changed or with `renew`: then newer ones may come in, and it
         gets another digest. Raises CannotBuild.
         """
-        try:
-            with self._alone(recipe):
-                return self._build(recipe, renew)
-        except (CannotInstall, RecipeError) as error:
-            raise CannotBuild(f"{recipe.name} cannot be built: {error}") from error
-        except OSError as error:
-            raise CannotBuild(f"{recipe.name} cannot be built: {error.filename or ''} {error.strerror}") from error
+        with self._alone(recipe):
+            try:
+                built = self._build(recipe, renew)
+            except (CannotInstall, RecipeError) as error:
+                raise self._failure(recipe, str(error)) from error
+            except OSError as error:
+                raise self._failure(recipe, f"{error.filename or ''} {error.strerror}".strip()) from error
+            self._ended("")
+            return built
+
+    def _failure(self, recipe: Recipe, why: str) -> CannotBuild:
+        failure = CannotBuild(f"{recipe.name} cannot be built: {why}")
+        self._log(str(failure))
+        self._ended(str(failure))
+        return failure
 
     def _build(self, recipe: Recipe, renew: bool) -> BuiltEnvironment:
         self._step(0, recipe)

@@ -4,7 +4,6 @@ It happens outside the sandbox, which has no network, and so runs none of their 
 the operator has set up, and nothing that names a file, an address or an option.
 """
 
-import contextlib
 import fcntl
 import hashlib
 import os
@@ -68,20 +67,23 @@ def _make(built: BuiltEnvironment, lines: Iterable[str], place: Path, installer:
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir()
     try:
-        asked, constraints = making / "requirements.txt", making / "constraints.txt"
-        asked.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        # What is in the environment stays as it is, unless the code asks for another version of that very package.
-        names = {_normal(line) for line in lines}
-        kept = [package for package in built.manifest["packages"] if _normal(package) not in names]
-        constraints.write_text("".join(f"{package}\n" for package in kept), encoding="utf-8")
+        asked, chosen, needed = (making / name for name in ("asked.txt", "chosen.txt", "needed.txt"))
         packages, python = making / "packages", find_python(built.manifest["interpreter"])
+        there = built.manifest["packages"]
+        _write(asked, lines)
+        _write(chosen, there)  # which it prefers to other versions
         installer.run(
-            "pip", "install", "--only-binary", ":all:", "--python", python.program, "--target", packages,
-            "--constraints", constraints, "-r", asked, told=told,
+            "pip", "compile", "--quiet", "--python", python.program, "--only-binary", ":all:", "--no-header", "--no-annotate",
+            "--no-emit-index-url", "--no-emit-find-links", "--output-file", chosen, asked, told=told,
+        )  # fmt: skip
+        _write(needed, (line for line in chosen.read_text(encoding="utf-8").splitlines() if line not in there))
+        packages.mkdir()
+        installer.run(
+            "pip", "install", "--only-binary", ":all:", "--no-deps", "--python", python.program, "--target", packages,
+            "-r", needed, told=told,
         )  # fmt: skip
         if sum(path.lstat().st_size for path in packages.rglob("*")) > MOST_BYTES:
             raise CannotComplete(f"What requirements.txt in the code asks for is more than {MOST_BYTES} bytes.")
-        _leave_out(built, packages)
         compile_modules(packages, python, OVERLAY)
         os.sync()
         packages.chmod(0o755)
@@ -94,22 +96,5 @@ def _make(built: BuiltEnvironment, lines: Iterable[str], place: Path, installer:
         shutil.rmtree(making, ignore_errors=True)
 
 
-def _leave_out(built: BuiltEnvironment, packages: Path) -> None:
-    """Take away what the environment has in the same version: one copy is enough, and two of a library in C can clash."""
-    there = {_normal(package): package.partition("==")[2] for package in built.manifest["packages"]}
-    for information in packages.glob("*.dist-info"):
-        name, _, version = information.name.removesuffix(".dist-info").rpartition("-")
-        if there.get(_normal(name)) != version:
-            continue
-        with contextlib.suppress(FileNotFoundError):
-            for line in (information / "RECORD").read_text(encoding="utf-8").splitlines():
-                file = packages / line.rpartition(",")[0].rpartition(",")[0].strip('"')
-                if file.is_relative_to(packages) and ".." not in file.parts:
-                    file.unlink(missing_ok=True)
-        shutil.rmtree(information, ignore_errors=True)
-
-
-def _normal(requirement: str) -> str:
-    """The name in a requirement, as package indexes compare names."""
-    found = re.match(r"[A-Za-z0-9._-]+", requirement)
-    return re.sub(r"[-_.]+", "-", found[0]).lower() if found else ""
+def _write(path: Path, lines: Iterable[str]) -> None:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 
-from modelyard.runtime.environments.build import Builder, CannotBuild, Progress
+from modelyard.runtime.environments.build import Builder, Progress
 from modelyard.runtime.environments.built import BuiltEnvironment, write_whole
 from modelyard.runtime.environments.recipe import Recipe
 from modelyard.runtime.environments.recipes import folder_of
@@ -58,17 +58,13 @@ class Watched:
                 self._tell("Building", sentence)
                 self._shown(self._recipe.name, done, total)
 
-            try:
-                builder = self._builder = Builder(self._data, progress, write)
-                if self._stopped:
-                    builder.stop()
-                built = builder.build(self._recipe, renew=renew)
-            except CannotBuild as error:
-                write(str(error))
-                self._tell("Failed", "", str(error))
-                raise
-            self._tell("Built", "")
-            return built
+            def ended(reason: str) -> None:
+                self._tell("Failed" if reason else "Built", "", reason)
+
+            builder = self._builder = Builder(self._data, progress, write, ended)
+            if self._stopped:
+                builder.stop()
+            return builder.build(self._recipe, renew=renew)
 
     def _tell(self, status: str, step: str, reason: str = "") -> None:
         ended = None if status == "Building" else time.time()
@@ -79,13 +75,20 @@ class Watched:
 def building_of(recipe: str, data: Path) -> Building | None:
     """How the last building of a recipe stands; None when there was none."""
     folder = folder_of(data) / "building"
+    found = _read(folder / f"{recipe}.json")
+    if found is None or found.status != "Building" or not _nobody_builds(folder / f"{recipe}.lock"):
+        return found
+    found = _read(folder / f"{recipe}.json")  # it may have ended between the two looks
+    if found is None or found.status != "Building":
+        return found
+    return Building("Interrupted", found.step, found.started, None, "Whoever built it ended meanwhile.")
+
+
+def _read(path: Path) -> Building | None:
     try:
-        found = Building(**orjson.loads((folder / f"{recipe}.json").read_bytes()))
+        return Building(**orjson.loads(path.read_bytes()))
     except FileNotFoundError:
         return None
-    if found.status == "Building" and _nobody_builds(folder / f"{recipe}.lock"):
-        return Building("Interrupted", found.step, found.started, None, "The server that built it ended meanwhile.")
-    return found
 
 
 def log_of(recipe: str, data: Path) -> str:
