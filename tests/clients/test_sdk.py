@@ -9,6 +9,8 @@ import pytest
 from tests.clients.environments import client_environment
 from tests.running import ACCOUNT, RunningYard, both_databases
 
+from modelyard.runtime.environments.recipes import Recipes
+
 pytestmark = pytest.mark.slow
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -136,3 +138,14 @@ def test_javascript_registers_lists_and_approves(database: str, environment: dic
         "missing": ["ValidationException", f"ModelPackage {ARN}/{group}/9 does not exist."],
         "object": "some bytes",
     }
+
+
+@pytest.mark.seen
+def test_every_image_of_the_sdk_has_a_recipe(tmp_path: Path) -> None:
+    """The image catalogue answers for every address that image_uris.retrieve has: each version, each region."""
+    alone = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    frameworks = ("sklearn", "xgboost", "autogluon")
+    images = json.loads(run(client_environment("sdk2"), PROGRAMS / "sdk2_images.py", *frameworks, environment=alone))
+    recipes = Recipes(tmp_path)
+    assert len(images) > 250
+    assert [image for image in images if recipes.find(image) is None] == []

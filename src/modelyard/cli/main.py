@@ -18,6 +18,7 @@ from modelyard.cli import (
     backup,
     environment,
     groups,
+    images,
     initialise,
     metadata,
     serve,
@@ -56,6 +57,7 @@ app.add_typer(groups.app)
 app.add_typer(metadata.app)
 app.add_typer(versions.app)
 app.add_typer(audit.app)
+app.add_typer(images.app)
 backup.add_to(app)
 demo.add_to(app)
 version.add_to(app)

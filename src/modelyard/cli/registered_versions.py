@@ -53,6 +53,11 @@ def verify_versions(storage: Storage, blobs: BlobStore, damaged: Container[str])
     return found
 
 
+def recorded_images(storage: Storage) -> frozenset[str]:
+    """The digests of the images that versions were registered with."""
+    return frozenset(record["ImageDigest"] for _, records in _versions(storage) for record in records if "ImageDigest" in record)
+
+
 def verify_signatures(storage: Storage) -> list[str]:
     """What is wrong with the signatures of versions: each is verified anew with the key that it was taken with."""
     problems: list[str] = []

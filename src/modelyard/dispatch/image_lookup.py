@@ -28,6 +28,16 @@ class ImageAddress:
     digest: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class FoundImage:
+    """What became of looking an image up."""
+
+    digest: str | None
+    """`sha256:…`; None where it cannot be looked up."""
+    reason: str = ""
+    """Why there is no digest, where more is known than that nothing is."""
+
+
 class ImageFinder(Protocol):
     """What keeps images."""
 
@@ -42,6 +52,10 @@ class ImageFinder(Protocol):
         """
         ...
 
+    def resolve(self, context: Context, tx: Transaction, uri: str, address: ImageAddress | None) -> FoundImage | None:
+        """What the image catalogue has for an image; None when no recipe answers for it, or a repository here is of its name."""
+        ...
+
 
 _finders: list[ImageFinder] = []
 
@@ -51,10 +65,15 @@ def finds_images(finder: ImageFinder) -> None:
     _finders[:] = [finder]
 
 
-def digest_of(context: Context, tx: Transaction, uri: str) -> str | None:
-    """The digest of an image by its address, None where it cannot be looked up."""
+def look_up(context: Context, tx: Transaction, uri: str) -> FoundImage:
+    """An image by its address: in the repositories here, else in the image catalogue."""
+    if not _finders:
+        return FoundImage(None)
     address = _address(uri)
-    return None if address is None or not _finders else _finders[0].find(context, tx, address)
+    digest = None if address is None else _finders[0].find(context, tx, address)
+    if digest is not None:
+        return FoundImage(digest)
+    return _finders[0].resolve(context, tx, uri, address) or FoundImage(None)
 
 
 def pull(context: Context, tx: Transaction, uri: str, digest: str | None = None) -> str:

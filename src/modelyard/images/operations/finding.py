@@ -4,10 +4,11 @@ from modelyard.access.evaluation import decide
 from modelyard.access.permission import Permission
 from modelyard.dispatch.artifacts import Denied, NotKeptHere, NotLookedUp
 from modelyard.dispatch.context import Context
-from modelyard.dispatch.image_lookup import ImageAddress, finds_images
+from modelyard.dispatch.image_lookup import FoundImage, ImageAddress, finds_images
 from modelyard.images import store
 from modelyard.images.permissions import repository_resource
 from modelyard.images.repository import Repository, RepositoryName
+from modelyard.runtime.environments.built import NotBuilt, environment_of
 from modelyard.storage.interface import Transaction
 
 
@@ -40,6 +41,18 @@ class Finder:
             name = f":{address.tag}" if address.digest is None else f"@{address.digest}"
             raise NotLookedUp(f"There is no image {at.uri}{name}.")
         return digest
+
+    def resolve(self, context: Context, tx: Transaction, uri: str, address: ImageAddress | None) -> FoundImage | None:
+        """What the catalogue has: the digest of the environment that was built, or which recipe has to be. It is the same for
+        every caller, as Modelyard itself is; but a repository here goes before it, also when the caller may not look at it."""
+        if address is not None:
+            at = RepositoryName(address.account, address.region, address.repository)
+            if store.repository(tx, at) is not None:
+                return None
+        found = environment_of(uri, context.settings.data)
+        if isinstance(found, NotBuilt):
+            return None if found.recipe is None else FoundImage(None, found.reason)
+        return FoundImage(found.digest)
 
 
 def _digest(tx: Transaction, repository: Repository, address: ImageAddress) -> str | None:

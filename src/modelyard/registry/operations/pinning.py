@@ -69,9 +69,10 @@ def _pinned(context: Context, arn: str, document: Document, place: Place, prepar
 
 
 def _image(context: Context, document: Document, place: Place) -> Document:
-    digest = image_lookup.digest_of(context, context.tx, place.uri)
-    if digest is None:
-        return integrity.unverified(place, integrity.NO_IMAGE)
+    found = image_lookup.look_up(context, context.tx, place.uri)
+    if found.digest is None:
+        return integrity.unverified(place, found.reason or integrity.NO_IMAGE)
+    digest = found.digest
     if place.expected not in (None, digest):
         return integrity.unverified(place, f"The registration says that its digest is {place.expected}, and it is {digest}.")
     integrity.fill_in(document, place, digest)

@@ -1,0 +1,1 @@
+"""What images become here: recipes, and the environments that are built from them."""
