@@ -319,3 +319,18 @@ def test_a_request_decides_on_so_many_rows_and_goes_on_in_the_next(yard: Yard, m
         contains = {"Filters": [{"Name": "ModelPackageGroupName", "Operator": "Contains", "Value": "many"}]}
         for by in ("CreationTime", "ModelPackageGroupName", "LastModifiedTime"):
             assert searched(yard, TEAM, "ModelPackageGroup", SearchExpression=contains, SortBy=by, MaxResults=size) == wanted
+
+
+def test_associations_are_listed_between_what_may_be_seen(yard: Yard) -> None:
+    """An association is not listed to who may not see both of its ends, neither in a page nor in the number of pages."""
+    made: dict[str, str] = {}
+    for name, value in (("data", "weather"), ("model", "weather"), ("secret", "fraud")):
+        request = {"ArtifactType": "DataSet", "Source": {"SourceUri": f"s3://{name}"}, "Tags": tagged(value)}
+        made[name] = yard.call("sagemaker", "CreateArtifact", **request)["ArtifactArn"]
+    for one, other in (("data", "secret"), ("secret", "model"), ("data", "model")):
+        yard.call("sagemaker", "AddAssociation", SourceArn=made[one], DestinationArn=made[other])
+    caller = allowed({"Action": "sagemaker:ListAssociations", "Condition": TAGGED})
+    assert len(yard.call("sagemaker", "ListAssociations")["AssociationSummaries"]) > 3
+    answer = yard.call("sagemaker", "ListAssociations", caller, MaxResults=1)
+    assert [(one["SourceArn"], one["DestinationArn"]) for one in answer["AssociationSummaries"]] == [(made["data"], made["model"])]
+    assert "NextToken" not in answer
