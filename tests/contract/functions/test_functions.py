@@ -161,3 +161,20 @@ def test_tags_of_functions(shared_house: Yard, create: Create):
     shared_house.call("lambda", "UntagResource", Resource=arn, TagKeys=["team"])
     with pytest.raises(AwsError, match="lambda:InvokeFunction"):
         shared_house.call("lambda", "Invoke", member, FunctionName="tagged", Payload=b"1")
+
+
+@pytest.mark.parametrize("name", ["theirs", "nowhere"])
+def test_a_function_of_another_account_cannot_be_mapped(shared_house: Yard, create: Create, name: str):
+    """A stranger who may do everything at home cannot have another account's function read a queue; nor learn whether it is."""
+    if name == "theirs":
+        create(name, ECHO)
+    stranger = user(OTHER_ACCOUNT, "bob")
+    url = shared_house.call("sqs", "CreateQueue", stranger, QueueName="bait")["QueueUrl"]
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    shared_house.call("sqs", "SetQueueAttributes", stranger, QueueUrl=url, Attributes={"Policy": policy})
+    source = f"arn:aws:sqs:us-east-1:{OTHER_ACCOUNT}:bait"
+    arn = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{name}"
+    with pytest.raises(AwsError) as refused:
+        shared_house.call("lambda", "CreateEventSourceMapping", stranger, FunctionName=arn, EventSourceArn=source)
+    assert (refused.value.code, refused.value.message) == ("ResourceNotFoundException", f"Function not found: {arn}")
