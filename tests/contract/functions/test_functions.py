@@ -1,6 +1,8 @@
 """Functions as rows, on both databases: what is kept, listed, refused."""
 
+import io
 import json
+import zipfile
 from typing import Any
 
 import pytest
@@ -178,3 +180,20 @@ def test_a_function_of_another_account_cannot_be_mapped(shared_house: Yard, crea
     with pytest.raises(AwsError) as refused:
         shared_house.call("lambda", "CreateEventSourceMapping", stranger, FunctionName=arn, EventSourceArn=source)
     assert (refused.value.code, refused.value.message) == ("ResourceNotFoundException", f"Function not found: {arn}")
+
+
+def test_what_cannot_be_started_takes_no_room(shared_house: Yard, create: Create):
+    """Functions whose code does not unpack are refused at once, however many are invoked; others run as before."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("app.py", ECHO * 50)
+    content = bytearray(packed.getvalue())
+    content[36:44] = b"\xff" * 8
+    create("broken", ECHO, MemorySize=128)
+    shared_house.call("lambda", "UpdateFunctionCode", FunctionName="broken", ZipFile=bytes(content))
+    for _ in range(8):
+        with pytest.raises(AwsError) as refused:
+            shared_house.call("lambda", "Invoke", FunctionName="broken")
+        assert refused.value.code == "InvalidParameterValueException"
+    create("sound", ECHO)
+    assert shared_house.call("lambda", "Invoke", FunctionName="sound", Payload=b"1")["Payload"] == b"1"
