@@ -461,3 +461,25 @@ def _settled(before: set[int]) -> None:
     while left := _processes() - before:
         assert time.monotonic() < deadline, f"{len(left)} processes are left"
         time.sleep(0.02)
+
+
+def test_one_that_prints_without_an_end_leaves_the_thread_to_others(runtime: Runtime) -> None:
+    """While a workload prints empty lines as fast as it can, what another is asked for is done at once."""
+    heard = Heard(lambda line: line.decode() and None, lambda _: None)
+    mounts = python_mounts()
+    program = "import os\nwhile True: os.write(1, b'\\n' * 65536)"
+    loud = runtime.start(Workload(sys.executable, ("-I", "-c", program), {}, mounts), heard)
+    try:
+        time.sleep(0.5)
+        waited = []
+        for _ in range(40):
+            came, asked = threading.Event(), time.monotonic()
+            runtime.call(came.set)
+            assert came.wait(10)
+            waited.append(time.monotonic() - asked)
+            time.sleep(0.01)
+        assert sorted(waited)[len(waited) // 2] < 0.01
+        assert max(waited) < 0.2
+    finally:
+        loud.stop(0)
+        loud.over.result(10)
