@@ -334,3 +334,13 @@ def test_associations_are_listed_between_what_may_be_seen(yard: Yard) -> None:
     answer = yard.call("sagemaker", "ListAssociations", caller, MaxResults=1)
     assert [(one["SourceArn"], one["DestinationArn"]) for one in answer["AssociationSummaries"]] == [(made["data"], made["model"])]
     assert "NextToken" not in answer
+
+
+def test_what_is_refused_in_a_batch_is_in_the_audit_trail(yard: Yard) -> None:
+    """BatchDescribeModelPackage goes on after a refusal; the trail has each with the version that it was about."""
+    arns = [f"{ARN}:model-package/{name}/1" for name in ("rain", "fraud", "free")]
+    caller = allowed({"Action": "sagemaker:BatchDescribeModelPackage", "Condition": TAGGED})
+    answer = yard.call("sagemaker", "BatchDescribeModelPackage", caller, ModelPackageArnList=arns)
+    refused = {arn for arn, error in answer["BatchDescribeModelPackageErrorMap"].items() if "AccessDenied" in error["ErrorCode"]}
+    found = yard.call("modelyard", "LookupEvents", Operation="BatchDescribeModelPackage", Outcome="Refused")["Events"]
+    assert refused == set(arns[1:]) == {arn for event in found for arn in event["Resources"]}
