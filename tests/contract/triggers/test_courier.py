@@ -136,9 +136,12 @@ def test_what_goes_wrong_in_a_thread_is_tried_again(
     make_rule(make_queue("sales"))
     put(1)
     with couriers(yard_in_process) as (courier,):
-        while not _position(yard_in_process) or waiting(yard_in_process):
+
+        def delivered() -> bool:
             yard_in_process.clock.advance(PUT_OFF_SECONDS + 1)
-            until(lambda: not courier._busy, courier)
+            return _position(yard_in_process) and not waiting(yard_in_process)
+
+        until(delivered, courier)
     assert len(received("sales")) == 1
 
 

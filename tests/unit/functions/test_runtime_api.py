@@ -80,7 +80,9 @@ def test_a_header_without_an_end_is_not_gathered() -> None:
     """The parser keeps a header until it ends; one that is longer than a head may be ends the connection."""
     piece = b"x" * 65536
     with pytest.raises(ConnectionError):
-        asyncio.run(spoken(Told(), sending(lambda number: piece if number else b"GET / HTTP/1.1\r\nA: ", LARGEST_HEAD * 8 // 65536)))
+        asyncio.run(
+            spoken(Told(), sending(lambda number: piece if number else b"GET / HTTP/1.1\r\nA: ", LARGEST_HEAD * 8 // 65536))
+        )
 
 
 def test_a_body_in_tiny_pieces_takes_no_more_memory_than_it_has() -> None:

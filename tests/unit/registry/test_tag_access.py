@@ -332,7 +332,9 @@ def test_associations_are_listed_between_what_may_be_seen(yard: Yard) -> None:
     caller = allowed({"Action": "sagemaker:ListAssociations", "Condition": TAGGED})
     assert len(yard.call("sagemaker", "ListAssociations")["AssociationSummaries"]) > 3
     answer = yard.call("sagemaker", "ListAssociations", caller, MaxResults=1)
-    assert [(one["SourceArn"], one["DestinationArn"]) for one in answer["AssociationSummaries"]] == [(made["data"], made["model"])]
+    assert [(one["SourceArn"], one["DestinationArn"]) for one in answer["AssociationSummaries"]] == [
+        (made["data"], made["model"])
+    ]
     assert "NextToken" not in answer
 
 

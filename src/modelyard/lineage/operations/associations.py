@@ -67,9 +67,7 @@ def list_associations(context: Context, request: Request) -> Request:
     found, then = filled(
         pages.page(context, "ListAssociations", request),
         _SeeingBothEnds(context, list_of(context, "ListAssociations", "association")),
-        lambda page: store_graph.associations(
-            context.tx, context.account, context.region, (source, destination), request, page
-        ),
+        lambda page: store_graph.associations(context.tx, context.account, context.region, (source, destination), request, page),
         lambda row: (row[0].summary["SourceArn"], row[0].summary["DestinationArn"]),
         lambda row: [row[1], row[0].id],
     )
