@@ -42,7 +42,7 @@ class _Bounded:
 
 
 def _opened(file: IO[bytes]) -> zipfile.ZipFile:
-    return zipfile.ZipFile(_Bounded(file))  # type: ignore[arg-type]  # it reads, and needs nothing else
+    return zipfile.ZipFile(_Bounded(file))
 
 
 def check_archive(file: IO[bytes]) -> None:

@@ -1,7 +1,7 @@
 """Associations of lineage."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from modelyard.aws.arns import Arn
 from modelyard.aws.errors import ResourceNotFound, ValidationException
@@ -13,8 +13,8 @@ from modelyard.lineage.operations.entities import existing, to_change
 from modelyard.lineage.permissions import at_arn, list_of, on_all, on_arns, user_context
 from modelyard.lineage.reading import caught_up
 from modelyard.lineage.store import Kept
-from modelyard.lineage.store_graph import Association
 
+T = TypeVar("T")
 operation = operations_of("sagemaker")
 Request = dict[str, Any]
 ENDS = ("SourceArn", "DestinationArn")
@@ -51,9 +51,7 @@ def delete_association(context: Context, request: Request) -> Request:
 class _SeeingBothEnds(Seeing):
     """Which associations the caller may see: those between entities that the caller may list the associations of."""
 
-    def among(
-        self, rows: Sequence[tuple[Association, Any]], names: Callable[[tuple[Association, Any]], tuple[str, ...]]
-    ) -> list[tuple[Association, Any]]:
+    def among(self, rows: Sequence[T], names: Callable[[T], tuple[str, ...]]) -> list[T]:
         """Those of the rows that may be seen; `names` gives both ends."""
         from_seen = super().among(rows, lambda row: names(row)[:1])
         return super().among(from_seen, lambda row: names(row)[1:])
