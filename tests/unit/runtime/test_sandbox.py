@@ -483,3 +483,56 @@ def test_one_that_prints_without_an_end_leaves_the_thread_to_others(runtime: Run
     finally:
         loud.stop(0)
         loud.over.result(10)
+
+
+SMALL = Limits(memory=64 * MEBIBYTE, scratch=64 * MEBIBYTE)
+
+
+def test_memory_that_processes_share_counts_as_well(runtime: Runtime) -> None:
+    """Pages that a parent and its child share are theirs: with more than they may have, the sandbox ends."""
+    program = """
+        import mmap, os, time
+        shared = mmap.mmap(-1, 300 << 20)
+        os.fork()
+        for place in range(0, 300 << 20, 4096):
+            shared[place] = 1
+        print("had it", flush=True)
+        time.sleep(1)
+    """
+    assert Run(runtime, program, limits=SMALL).end().reason == "memory"
+
+
+def test_what_many_processes_share_counts_once(runtime: Runtime) -> None:
+    """Eight processes that share half of what they may have go on; so do those that map a file in /tmp."""
+    program = """
+        import mmap, os, time
+        shared = mmap.mmap(-1, 24 << 20)
+        shared[:] = b"x" * (24 << 20)
+        with open("/tmp/file", "w+b") as file:
+            file.truncate(48 << 20)
+            mapped = mmap.mmap(file.fileno(), 48 << 20)
+        mapped[:] = b"x" * (48 << 20)
+        for _ in range(3):
+            os.fork()
+        if sum(shared[::4096]) and sum(mapped[::4096]):
+            print("whole", flush=True)
+        time.sleep(1)
+    """
+    run = Run(runtime, program, limits=Limits(memory=160 * MEBIBYTE, scratch=64 * MEBIBYTE))
+    assert run.end().reason == ""
+    assert run.lines == ["whole"] * 8
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import os; os.memfd_create('x')",
+        "import ctypes, os; libc = ctypes.CDLL(None, use_errno=True); libc.shmget(0, 4096, 0o1600) < 0 and os.abort()",
+        "for number in range(400_000): open(f'/tmp/{number}', 'w').close()",
+    ],
+    ids=["nameless files", "System V", "empty files"],
+)
+def test_memory_that_nobody_would_count_is_not_to_be_had(runtime: Runtime, program: str) -> None:
+    """Neither files without a name, nor segments that outlive processes, nor names of files without an end."""
+    ended = Run(runtime, program, limits=SMALL).end()
+    assert (ended.exit_code or ended.signal) and ended.reason == ""

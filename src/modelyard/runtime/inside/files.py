@@ -6,6 +6,8 @@ from typing import Any
 from modelyard.runtime.inside import kernel
 
 OLD = "/.old"
+BYTES_PER_FILE = 4096
+"""A file may be as small as that on average: what the kernel keeps of each is memory that nobody counts."""
 DEVICES = ("null", "zero", "full", "random", "urandom")
 _KEPT_FLAGS = (
     (os.ST_NODEV, kernel.NO_DEVICES),
@@ -58,12 +60,17 @@ def _own_systems(memory: int, scratch: int) -> None:
         kernel.mount(f"{OLD}/dev/{device}", f"/dev/{device}", None, kernel.BIND)
     for name, target in (("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
         os.symlink(f"/proc/self/{target}", f"/dev/{name}")
-    kernel.mount("shm", "/dev/shm", "tmpfs", own, f"mode=1777,size={memory}")
+    kernel.mount("shm", "/dev/shm", "tmpfs", own, _room(memory))
     os.makedirs("/tmp", exist_ok=True)
-    kernel.mount("tmp", "/tmp", "tmpfs", own, f"mode=1777,size={scratch}")
+    kernel.mount("tmp", "/tmp", "tmpfs", own, _room(scratch))
     os.makedirs("/var", exist_ok=True)
     if not os.path.lexists("/var/tmp"):
         os.symlink("/tmp", "/var/tmp")
+
+
+def _room(size: int) -> str:
+    """What everybody may fill."""
+    return f"mode=1777,size={size},nr_inodes={max(size // BYTES_PER_FILE, 1024)}"
 
 
 def _parents(path: str) -> None:
