@@ -57,7 +57,8 @@ def creation(action: str, at: Name, request: Request, conditions: ConditionValue
     resource = Resource(at.arn, at.account)
     yield Permission(f"sagemaker:{action}", resource, values)
     if tags:
-        yield Permission("sagemaker:AddTags", resource, values)
+        # By this key policies tell tagging what is made from tagging what is there.
+        yield Permission("sagemaker:AddTags", resource, {**values, "sagemaker:TaggingAction": action})
 
 
 def package_resource(context: Context, name: str) -> Resource:

@@ -346,3 +346,13 @@ def test_what_is_refused_in_a_batch_is_in_the_audit_trail(yard: Yard) -> None:
     refused = {arn for arn, error in answer["BatchDescribeModelPackageErrorMap"].items() if "AccessDenied" in error["ErrorCode"]}
     found = yard.call("modelyard", "LookupEvents", Operation="BatchDescribeModelPackage", Outcome="Refused")["Events"]
     assert refused == set(arns[1:]) == {arn for event in found for arn in event["Resources"]}
+
+
+def test_models_are_tagged_as_they_are_made(yard: Yard) -> None:
+    """Leave to tag what CreateModel makes, told by sagemaker:TaggingAction, is enough; it is none to tag what is there."""
+    tagging = {"Action": "sagemaker:AddTags", "Condition": {"StringEquals": {"sagemaker:TaggingAction": "CreateModel"}}}
+    caller = allowed({"Action": "sagemaker:CreateModel"}, tagging)
+    container = {"Image": "image:1"}
+    yard.call("sagemaker", "CreateModel", caller, ModelName="m", PrimaryContainer=container, Tags=tagged("weather"))
+    with pytest.raises(AccessDeniedException):
+        yard.call("sagemaker", "AddTags", caller, ResourceArn=f"{ARN}:model/m", Tags=tagged("fraud"))
