@@ -170,6 +170,16 @@ class Recording:
         return record
 
 
+def note_refusal(context: "Context", request: Mapping[str, Any], permission: Permission, decision: Decision) -> None:
+    """Have it recorded that one of many things was refused, in an operation that goes on; `request` is what asked for it."""
+    service, _, name = context.operation.partition(":")
+    dispatcher = context.dispatcher
+    model, operation = dispatcher.catalogue.operation(service, name), dispatcher.operations[service, name]
+    entry = dispatcher.recording.failed(context, operation, model, request, Refused(permission, decision))
+    if entry is not None and context.journal is not None:
+        context.journal.entries.append(entry)
+
+
 def _caller(principal: Principal, region: str, request_id: str, source: str, agent: str) -> dict[str, Any]:
     return {
         "request": request_id,

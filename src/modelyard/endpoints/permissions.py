@@ -62,6 +62,7 @@ def creation(action: str, at: Name, request: Request, conditions: ConditionValue
     resource = Resource(at.arn, at.account)
     yield Permission(f"sagemaker:{action}", resource, values)
     if tags:
+        # By this key policies tell tagging what is made from tagging what is there.
         yield Permission("sagemaker:AddTags", resource, {**values, "sagemaker:TaggingAction": action})
 
 

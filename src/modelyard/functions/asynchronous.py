@@ -75,7 +75,11 @@ class Asynchronous:
                 return 0
         events = storage.write(lambda tx: store_events.claim(tx, now, now + CLAIM_SECONDS, self._owner, room))
         for event in events:
-            self._begin(event)
+            try:
+                self._begin(event)
+            except Exception:
+                # It comes again once nobody has claimed it any more, and others do not wait for it.
+                log.exception("an asynchronous invocation could not be begun; it is tried again")
         return len(events)
 
     def _begin(self, event: Event) -> None:

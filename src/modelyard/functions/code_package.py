@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -16,13 +17,38 @@ LARGEST_UNPACKED = 262_144_000
 MOST_FILES = 100_000
 LONGEST_NAME = 4096
 PIECE = 1024 * 1024
+LARGEST_DIRECTORY = 16 * 1024 * 1024
+"""Bytes of the list of files at the end of an archive: the library reads all of it before it can be asked how many there are."""
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Of packing. The library unpacks others without a limit: a megabyte of zeros in LZMA becomes gigabytes at once."""
 _BAD = "Could not unzip uploaded file. Please check your file, then try to upload again."
+
+
+class _Bounded:
+    """A file of which nothing large is read at once, as the list of an archive's files would be."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.seek = file.seek
+        self.tell = file.tell
+        self.seekable = file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes. Raises ValueError for more than may be."""
+        read = self._file.read(size if 0 <= size <= LARGEST_DIRECTORY else LARGEST_DIRECTORY + 1)
+        if len(read) > LARGEST_DIRECTORY:
+            raise ValueError("its list of files is too large")
+        return read
+
+
+def _opened(file: IO[bytes]) -> zipfile.ZipFile:
+    return zipfile.ZipFile(_Bounded(file))
 
 
 def check_archive(file: IO[bytes]) -> None:
     """Whether an archive can be unpacked safely. Raises InvalidParameterValueException."""
     try:
-        with zipfile.ZipFile(file) as archive:
+        with _opened(file) as archive:
             _members(archive)
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, UnicodeError):
         raise invalid(_BAD) from None
@@ -41,6 +67,8 @@ def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
             raise invalid(f"The archive has a file with a name that leads out of it: {member.filename[:128]}")
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise invalid(f"The archive has something that is no file and no folder: {member.filename[:128]}")
+        if member.compress_type not in METHODS:
+            raise invalid(f"The archive has a file that is packed in a way which is not taken: {member.filename[:128]}")
         if member.flag_bits & 1:
             raise invalid("The archive is encrypted.")
     return members
@@ -57,11 +85,11 @@ def unpack(pieces: Iterator[bytes], folder: Path) -> None:
         with packed.open("wb") as file:
             for piece in pieces:
                 file.write(piece)
-        with zipfile.ZipFile(packed) as archive:
+        with packed.open("rb") as whole, _opened(whole) as archive:
             left = LARGEST_UNPACKED
             for member in _members(archive):
                 left -= _unpack_one(archive, member, folder, left)
-    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, ValueError, EOFError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise invalid(f"{_BAD} ({type(error).__name__})") from error
     finally:

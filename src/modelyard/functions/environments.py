@@ -174,24 +174,26 @@ class Environments:
     # --- on a thread for starts -----------------------------------------------------------------
 
     def _start(self, environment: Environment, invocation: Invocation) -> None:
-        version = environment.version
         try:
-            interpreter = self._interpreters.of(version.document["Runtime"])
-            code = self._codes.take(version.digest, self._dispatcher.blobs.read)
-        except (AwsError, NoInterpreter, OSError) as error:
+            sandbox = self._started(environment)
+        except Exception as error:  # whatever it is, somebody waits for the invocation, and the environment counts
             self._runtime.call(self._not_started, environment, invocation, error)
-            return
+        else:
+            self._runtime.call(self._begin, environment, sandbox)
+
+    def _started(self, environment: Environment) -> Sandbox:
+        """A sandbox with the code of a function. Raises what prevents it."""
+        version = environment.version
+        interpreter = self._interpreters.of(version.document["Runtime"])
+        code = self._codes.take(version.digest, self._dispatcher.blobs.read)
         runtime = f"{version.document['Runtime']} on Python {interpreter.version}"
         self._log_book.write(environment.stream, f"INIT_START Runtime Version: {runtime}")
         try:
             workload = self._workload(environment, code, interpreter)
-            heard = Heard(environment.hear, environment.ended)
-            sandbox = self._runtime.start(workload, heard)
-        except (AwsError, CannotRun, OSError, RuntimeError) as error:
+            return self._runtime.start(workload, Heard(environment.hear, environment.ended))
+        except BaseException:
             self._codes.give_back(version.digest)
-            self._runtime.call(self._not_started, environment, invocation, error)
-            return
-        self._runtime.call(self._begin, environment, sandbox)
+            raise
 
     def _begin(self, environment: Environment, sandbox: Sandbox) -> None:
         closers = [lambda: self._codes.give_back(environment.version.digest)]
@@ -205,10 +207,12 @@ class Environments:
             environment.stop()
 
     def _not_started(self, environment: Environment, invocation: Invocation, error: Exception) -> None:
-        log.warning("%s cannot be started: %s", environment.version.at.arn, error)
+        known = isinstance(error, AwsError | NoInterpreter | CannotRun | OSError | RuntimeError)
+        log.warning("%s cannot be started: %s", environment.version.at.arn, error, exc_info=None if known else error)
         environment.invocation = None
         environment.ended(Ended(None, None, "", 0))
-        invocation.refuse(error if isinstance(error, AwsError) else invalid(str(error)))
+        told = str(error) if known else f"The function cannot be started ({type(error).__name__})."
+        invocation.refuse(error if isinstance(error, AwsError) else invalid(told))
 
     def _workload(self, environment: Environment, code: Path, interpreter: Interpreter) -> Workload:
         version, document = environment.version, environment.version.document

@@ -19,6 +19,10 @@ from modelyard.functions.function import Version
 FLUSH_SECONDS = 0.25
 MOST_WAITING = 20_000
 """Lines that may wait; of a function that prints faster than they can be kept, some are left out."""
+MOST_CHARACTERS = 4_000_000
+"""The same, of what they say."""
+LONGEST_EVENT = 65_000
+"""Characters of one event, which may have 256 KiB; a line that is longer becomes several."""
 BATCH = 1000
 BATCH_BYTES = 800_000
 REFUSED_SECONDS = 60.0
@@ -37,6 +41,8 @@ class Stream:
     made: bool = False
     refused_until: float = 0.0
     waiting: deque[tuple[int, str]] = field(default_factory=deque)
+    characters: int = 0
+    """Of what waits."""
     left_out: int = 0
 
 
@@ -56,10 +62,12 @@ class LogBook:
         """Note a line; it is kept soon. On any thread, and quick."""
         at = round(time.time() * 1000)
         with self._lock:
-            if len(stream.waiting) >= MOST_WAITING:
+            if len(stream.waiting) >= MOST_WAITING or stream.characters + len(line) > MOST_CHARACTERS:
                 stream.left_out += 1
                 return
-            stream.waiting.append((at, line))
+            for start in range(0, len(line) or 1, LONGEST_EVENT):
+                stream.waiting.append((at, line[start : start + LONGEST_EVENT]))
+            stream.characters += len(line)
             self._busy[stream] = None
 
     def flush(self) -> None:
@@ -87,18 +95,21 @@ class LogBook:
 
     def _refused(self, stream: Stream, error: AwsError) -> None:
         stream.refused_until = time.monotonic() + REFUSED_SECONDS
-        stream.waiting.clear()
+        self._forget(stream)
         log.info("%s keeps no logs: %s", stream.version.at.arn, error.message)
 
     def _keep(self, stream: Stream) -> None:
         if time.monotonic() < stream.refused_until:
-            stream.waiting.clear()
+            self._forget(stream)
             return
         context = context_of(self._dispatcher, stream.version)
-        while stream.waiting:
+        # What comes while this is kept has to wait for the others' lines.
+        left = len(stream.waiting)
+        while left > 0:
             if not stream.made:
                 _make(context, stream)
             events = self._batch(stream)
+            left -= len(events)
             request = {"logGroupName": stream.group, "logStreamName": stream.name, "logEvents": events}
             try:
                 context.call("logs", "PutLogEvents", request)
@@ -108,12 +119,18 @@ class LogBook:
                 _make(context, stream)
                 context.call("logs", "PutLogEvents", request)
 
+    def _forget(self, stream: Stream) -> None:
+        with self._lock:
+            stream.waiting.clear()
+            stream.characters = 0
+
     def _batch(self, stream: Stream) -> list[dict[str, Any]]:
         events: list[dict[str, Any]] = []
         size = 0
         with self._lock:
             while stream.waiting and len(events) < BATCH and size < BATCH_BYTES:
                 at, line = stream.waiting.popleft()
+                stream.characters -= len(line)
                 size += len(line) * 4 + 26
                 events.append({"timestamp": at, "message": line or " "})
             if stream.left_out:

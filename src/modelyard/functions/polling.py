@@ -85,8 +85,8 @@ class Polling:
             self._invoke(mapping, version, messages)
         except AwsError as error:
             log.warning("%s cannot read %s: %s", mapping.document["FunctionArn"], mapping.source, error.message)
-            self._note(mapping, f"PROBLEM: {error.code}")
             self._free(mapping, REFUSED_SECONDS)
+            self._note(mapping, f"PROBLEM: {error.code}")
         except Exception:
             log.exception("%s could not be read; it is tried again", mapping.source)
             self._free(mapping, REFUSED_SECONDS)

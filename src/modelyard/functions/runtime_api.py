@@ -15,7 +15,10 @@ PREFIX = "/2018-06-01/runtime/"
 LARGEST_BODY = 6 * 1024 * 1024 + 100 * 1024
 LARGEST_HEAD = 2 * 1024 * 1024
 """A runtime tells errors in headers too."""
+LONGEST_PATH = 4096
 MOST_CONNECTIONS = 16
+MOST_UNREAD = 64 * 1024
+"""Bytes of answers that a runtime may leave unread and go on asking."""
 Headers = Sequence[tuple[str, str]]
 
 
@@ -50,9 +53,11 @@ class RuntimeConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._path = b""
         self._headers: dict[str, str] = {}
-        self._body: list[bytes] = []
+        self._body = bytearray()
+        self._in_body = False
         self._size = 0
         self._head_size = 0
+        """Bytes since the last head was whole: the parser keeps a header to itself until it has ended."""
 
     # --- what the transport and the parser tell -------------------------------------------------
 
@@ -72,32 +77,32 @@ class RuntimeConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes came in."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if not self._in_body:
+            self._head_size += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
             self._close()
+        if self._head_size > LARGEST_HEAD:
+            self._close()
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._path, self._headers, self._body, self._size, self._head_size = b"", {}, [], 0, 0
+        self._path, self._headers, self._body, self._size = b"", {}, bytearray(), 0
 
     def on_url(self, url: bytes) -> None:
         """A piece of its path."""
-        self._path += url
-        self._count_head(len(url))
+        self._path += url[: LONGEST_PATH - len(self._path)]
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header."""
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
-        self._count_head(len(name) + len(value))
-
-    def _count_head(self, size: int) -> None:
-        self._head_size += size
-        if self._head_size > LARGEST_HEAD:
-            self._close()
 
     def on_headers_complete(self) -> None:
         """The head is whole; a client may wait to be asked for the body."""
+        self._head_size, self._in_body = 0, True
         if "expect" in self._headers and self._transport is not None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -105,14 +110,13 @@ class RuntimeConnection(asyncio.Protocol):
         """A piece of the body; what is too much is thrown away."""
         self._size += len(piece)
         if self._size <= LARGEST_BODY:
-            self._body.append(piece)
+            self._body += piece
 
     def on_message_complete(self) -> None:
         """The request is whole."""
         method = self._parser.get_method()
         path = self._path.decode("latin-1").partition("?")[0]
-        body = b"".join(self._body)
-        self._body = []
+        body, self._body, self._in_body = bytes(self._body), bytearray(), False
         if not path.startswith(PREFIX):
             self.answer(404, [], b"")
             return
@@ -146,7 +150,10 @@ class RuntimeConnection(asyncio.Protocol):
 
     def answer(self, status: int, headers: Headers, body: bytes) -> None:
         """Answer the request that came last; harmless when the connection is gone."""
-        if self._transport is None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._transport.get_write_buffer_size() > MOST_UNREAD:
+            self._close()
             return
         lines = [f"HTTP/1.1 {status} {'OK' if status < 300 else 'Refused'}", f"content-length: {len(body)}"]
         lines += [f"{name}: {value}" for name, value in headers]

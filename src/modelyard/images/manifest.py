@@ -12,6 +12,8 @@ OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 LISTS = (DOCKER_LIST, OCI_INDEX)
 IMAGES = (DOCKER_MANIFEST, OCI_MANIFEST)
+MOST_BYTES = 2**53
+"""Of a part, and of all together: a number that every client can read."""
 _FOREIGN = ("foreign", "nondistributable")
 """In the media types of layers that are fetched from elsewhere."""
 
@@ -55,7 +57,10 @@ def read(text: str, media_type: str | None) -> Manifest:
     artifact = content.get("artifactType") or parts[0]["mediaType"]
     if not isinstance(artifact, str):
         raise InvalidManifest("artifactType is not a text")
-    return Manifest(text, digest, kind, artifact, tuple(own), (), sum(each["size"] for each in parts))
+    size = sum(each["size"] for each in parts)
+    if size >= MOST_BYTES:
+        raise InvalidManifest("its parts are larger than anything is")
+    return Manifest(text, digest, kind, artifact, tuple(own), (), size)
 
 
 def _media_type(content: Mapping[str, Any], given: str | None) -> str:
@@ -76,6 +81,6 @@ def _descriptors(value: object) -> Sequence[Mapping[str, Any]]:
         size = each.get("size")
         if not isinstance(each.get("digest"), str) or not isinstance(each.get("mediaType"), str):
             raise InvalidManifest("a part of it has no digest or no media type")
-        if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < 2**53:
+        if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < MOST_BYTES:
             raise InvalidManifest("a part of it has no size")
     return value

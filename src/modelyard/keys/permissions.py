@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from modelyard.access.evaluation import decide
 from modelyard.access.permission import Grant, Permission, Resource
 from modelyard.aws.arns import Arn
 from modelyard.aws.errors import AccessDeniedException
@@ -110,7 +111,11 @@ def permission(
     if key is None:
         return Permission(f"kms:{action}", Resource(found.arn, found.name.account), values or {})
     conditions = KeyConditions(context, key, found.name.alias, values or {})
-    return Permission(f"kms:{action}", key_resource(context, key, covers), conditions)
+    asked = Permission(f"kms:{action}", key_resource(context, key, covers), conditions)
+    if found.name.alias and key.account != context.account and not decide(context.principal, asked, context.facts).allowed:
+        # A refusal names what was asked for: not to everybody is it told that an alias is there, and of which key.
+        return Permission(f"kms:{action}", Resource(found.name.arn, key.account), values or {})
+    return asked
 
 
 def key_resource(context: Context, key: Key, covers: Covers | None = None) -> Resource:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from modelyard.access.permission import Permission, Resource
@@ -15,6 +16,22 @@ from modelyard.queues.errors import no_such_queue, sqs_error
 from modelyard.queues.queue import Queue, QueueName, at_arn, at_url
 
 Request = dict[str, Any]
+OWNERS = frozenset(
+    {
+        "AddPermission",
+        "CancelMessageMoveTask",
+        "DeleteQueue",
+        "ListMessageMoveTasks",
+        "ListQueueTags",
+        "RemovePermission",
+        "SetQueueAttributes",
+        "StartMessageMoveTask",
+        "TagQueue",
+        "UntagQueue",
+    }
+)
+"""What no queue's policy allows to another account: with `sqs:*` it would hand over the policy itself. Source: "Overview of
+managing access" of the developer guide."""
 _AWS_HOST = re.compile(r"(^|\.)(amazonaws\.com(\.cn)?|api\.aws)(:[0-9]+)?$")
 
 
@@ -44,9 +61,19 @@ def on_queue(action: str) -> Permissions:
     """One action on the queue whose URL the request has."""
 
     def permissions(context: Context, request: Request) -> Iterable[Permission]:
-        yield Permission(f"sqs:{action}", queue_resource(context, queue_at(context, request)))
+        yield on_one(context, action, queue_at(context, request))
 
     return permissions
+
+
+def on_one(
+    context: Context, action: str, at: QueueName, conditions: Mapping[str, str | tuple[str, ...]] | None = None
+) -> Permission:
+    """An action on a queue."""
+    found = queue_resource(context, at)
+    if action in OWNERS and found.account != context.account:
+        found = replace(found, policy=None)
+    return Permission(f"sqs:{action}", found, conditions or {})
 
 
 def tag_conditions(tags: Mapping[str, str]) -> dict[str, str | tuple[str, ...]]:

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -23,7 +24,13 @@ from modelyard.runtime.base import order_of
 from modelyard.runtime.workload import CannotRun, Ended, Workload
 
 T = TypeVar("T")
-READ_BYTES = 64 * 1024
+READ_BYTES = 16 * 1024
+READING_SECONDS = 0.01
+"""How long the output of one workload is taken at a time."""
+RESTS = 4
+"""Times as long, whoever printed so much waits: one that prints without an end leaves the thread to the others."""
+DRAIN_SECONDS = 0.1
+"""How long is taken for what was printed so far, when that is wanted at once."""
 LONGEST_LINE = 256 * 1024
 """Bytes of output that are taken for a line when none ends before."""
 START_SECONDS = 20.0
@@ -159,6 +166,8 @@ class Sandbox:
         self._timeout = workload.timeout
         self._timer: asyncio.TimerHandle | None = None
         self._line = b""
+        self._early: list[bytes] = []
+        """Lines that came before it was told that the workload has started."""
         self._failed: str | None = None
         self._ended: Ended | None = None
         self._reason = ""
@@ -200,34 +209,51 @@ class Sandbox:
         assert self._output is not None
         os.set_blocking(self._output, False)
         loop.add_reader(self._control.fileno(), self._told)
-        loop.add_reader(self._output, self.read_output)
+        loop.add_reader(self._output, self._read_in_turn)
         if self._timeout is not None:
             self._timer = loop.call_later(self._timeout, self.stop, 0, "timeout")
 
     def read_output(self) -> None:
         """Take what it has printed so far."""
-        for _ in range(64):
-            if self._output is None:
-                return
+        self._read(DRAIN_SECONDS)
+
+    def _read_in_turn(self) -> None:
+        """Take some of what it has printed. Whoever prints more than can be taken at once is not heard for a while."""
+        taken = self._read(READING_SECONDS)
+        if taken >= READING_SECONDS and self._output is not None:
+            self._runtime.loop.remove_reader(self._output)
+            self._runtime.loop.call_later(RESTS * taken, self._listen)
+
+    def _listen(self) -> None:
+        if self._output is not None:
+            self._runtime.loop.add_reader(self._output, self._read_in_turn)
+
+    def _read(self, seconds: float) -> float:
+        """Take what was printed, for about so long at most; how long it took."""
+        began = now = time.monotonic()
+        while self._output is not None and now - began < seconds:
             try:
                 read = os.read(self._output, READ_BYTES)
             except BlockingIOError:
-                return
+                return 0.0
             self._take(read)
             if not read:
                 self._runtime.loop.remove_reader(self._output)
                 os.close(self._output)
                 self._output = None
+            now = time.monotonic()
+        return now - began
 
     def _take(self, read: bytes) -> None:
         *lines, self._line = (self._line + read).split(b"\n")
         if not read or len(self._line) > LONGEST_LINE:
             lines, self._line = ([*lines, self._line] if self._line else lines), b""
+        if not self.started.done():
+            # Of the workload, which may print before its start is told here; or of a launcher that failed.
+            self._early += lines
+            return
         for line in lines:
-            if self.started.done():
-                self._heard.on_output(line)
-            else:
-                self._failed = f"{self._failed or ''} {line.decode(errors='replace')}".strip()
+            self._heard.on_output(line)
 
     def _told(self) -> None:
         while True:
@@ -250,6 +276,9 @@ class Sandbox:
             self.listeners = dict(zip(told["listening"], opened, strict=True))
         elif "started" in told:
             self.started.set_result(None)
+            for line in self._early:
+                self._heard.on_output(line)
+            self._early = []
         elif "failed" in told:
             self._failed = told["failed"]
         elif "connected" in told:
@@ -288,7 +317,8 @@ class Sandbox:
         self._runtime.forget(self)
         ended = self._ended or Ended(None, 9, "lost", self.peak_memory)
         if not self.started.done():
-            self.started.set_exception(CannotRun(_advice(self._failed or "it ended at once")))
+            printed = b" ".join(self._early).decode(errors="replace").strip()
+            self.started.set_exception(CannotRun(_advice(self._failed or printed or "it ended at once")))
         else:
             self._heard.on_end(ended)
         self.over.set_result(ended)

@@ -4,6 +4,7 @@ Comparing takes a snapshot and no lock. What comes of it is written together wit
 unless another server was faster; so every event is routed exactly once.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ from modelyard.triggers.names import Place
 from modelyard.triggers.pattern import compiled
 from modelyard.triggers.store import Rule
 from modelyard.triggers.store_deliveries import Planned
+
+log = logging.getLogger("modelyard.triggers")
 
 READER = "triggers"
 BATCH = 100
@@ -76,7 +79,7 @@ class _Router:
         return [
             Planned(place, rule.arn, target["Id"], event.group_key, target, event.id, text)
             for rule in self._rules[place]
-            if rule.pattern is not None and compiled(rule.pattern).matches(document)
+            if rule.pattern is not None and _matches(rule, rule.pattern, document)
             for target in self._targets_of(rule)
         ]
 
@@ -84,3 +87,12 @@ class _Router:
         if rule.id not in self._targets:
             self._targets[rule.id] = store.targets(self._tx, rule.id)
         return self._targets[rule.id]
+
+
+def _matches(rule: Rule, pattern: str, document: Mapping[str, Any]) -> bool:
+    """Whether a rule is for an event. One that cannot be compared is not: all events of all accounts come through here."""
+    try:
+        return compiled(pattern).matches(document)
+    except Exception:
+        log.exception("the rule %s could not be compared with an event, which it does not get", rule.arn)
+        return False

@@ -65,7 +65,7 @@ def send(method: str, url: str, headers: Mapping[str, str], body: bytes, allowed
         places = addresses.resolve(host, port, allowed)
     except NotAllowed as error:
         raise WebhookError(str(error), refused=True) from None
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise WebhookError(f"{host} cannot be resolved: {error}") from None
     deadline = time.monotonic() + TIMEOUT
     try:

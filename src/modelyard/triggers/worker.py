@@ -17,6 +17,8 @@ SECONDS = 0.25
 """How often it looks whether there is anything to do."""
 THREADS = 8
 """Lines that are worked off at a time."""
+PUT_OFF_SECONDS = 5.0
+"""How long a line is left alone in which something went wrong that nobody foresaw."""
 PER_TARGET = 4
 """Of them, those of one target: others shall not wait for one that is slow."""
 
@@ -47,11 +49,17 @@ class Courier:
             fresh = outbox.last_position(tx) > outbox.position_of(tx, routing.READER)
             due = timing.is_due(tx, now)
         if due:
-            timing.start_due(house.storage, house.ids, now)
+            self._start_due(now)
         while fresh and not self._stopping.is_set():
             fresh = routing.route(house.storage, house.clock.now())
             self._start()
         self._start()
+
+    def _start_due(self, now: float) -> None:
+        try:
+            timing.start_due(self._house.storage, self._house.ids, now)
+        except Exception:
+            log.exception("rules and schedules that are due could not be started; events are delivered all the same")
 
     def _start(self) -> None:
         """Hand lines that are due to threads that are free."""
@@ -81,10 +89,19 @@ class Courier:
             self._deliverer.work_off(line)
         except Exception:
             log.exception("deliveries of %s failed; they are tried again", line.source)
+            self._put_off(line)
         with self._lock:
             del self._busy[line.id]
         if not self._stopping.is_set():
             self._go_on()
+
+    def _put_off(self, line: Line) -> None:
+        """Leave a line alone for a while, that something in it which nobody foresaw does not keep the threads busy."""
+        due = self._house.clock.now() + PUT_OFF_SECONDS
+        try:
+            self._house.storage.write(lambda tx: store_deliveries.set_due(tx, line.id, due))
+        except Exception:
+            log.exception("deliveries of %s could not be put off", line.source)
 
     def _go_on(self) -> None:
         """Let the thread that is free now have something to do; if that fails, the next turn sees to it."""

@@ -1,6 +1,8 @@
 """Functions as rows, on both databases: what is kept, listed, refused."""
 
+import io
 import json
+import zipfile
 from typing import Any
 
 import pytest
@@ -161,3 +163,37 @@ def test_tags_of_functions(shared_house: Yard, create: Create):
     shared_house.call("lambda", "UntagResource", Resource=arn, TagKeys=["team"])
     with pytest.raises(AwsError, match="lambda:InvokeFunction"):
         shared_house.call("lambda", "Invoke", member, FunctionName="tagged", Payload=b"1")
+
+
+@pytest.mark.parametrize("name", ["theirs", "nowhere"])
+def test_a_function_of_another_account_cannot_be_mapped(shared_house: Yard, create: Create, name: str):
+    """A stranger who may do everything at home cannot have another account's function read a queue; nor learn whether it is."""
+    if name == "theirs":
+        create(name, ECHO)
+    stranger = user(OTHER_ACCOUNT, "bob")
+    url = shared_house.call("sqs", "CreateQueue", stranger, QueueName="bait")["QueueUrl"]
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    shared_house.call("sqs", "SetQueueAttributes", stranger, QueueUrl=url, Attributes={"Policy": policy})
+    source = f"arn:aws:sqs:us-east-1:{OTHER_ACCOUNT}:bait"
+    arn = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{name}"
+    with pytest.raises(AwsError) as refused:
+        shared_house.call("lambda", "CreateEventSourceMapping", stranger, FunctionName=arn, EventSourceArn=source)
+    assert (refused.value.code, refused.value.message) == ("ResourceNotFoundException", f"Function not found: {arn}")
+
+
+def test_what_cannot_be_started_takes_no_room(shared_house: Yard, create: Create):
+    """Functions whose code does not unpack are refused at once, however many are invoked; others run as before."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("app.py", ECHO * 50)
+    content = bytearray(packed.getvalue())
+    content[36:44] = b"\xff" * 8
+    create("broken", ECHO, MemorySize=128)
+    shared_house.call("lambda", "UpdateFunctionCode", FunctionName="broken", ZipFile=bytes(content))
+    for _ in range(8):
+        with pytest.raises(AwsError) as refused:
+            shared_house.call("lambda", "Invoke", FunctionName="broken")
+        assert refused.value.code == "InvalidParameterValueException"
+    create("sound", ECHO)
+    assert shared_house.call("lambda", "Invoke", FunctionName="sound", Payload=b"1")["Payload"] == b"1"

@@ -5,6 +5,8 @@ from tests.contract.keys.conftest import Kms
 from tests.contract.keys.words import document, identity, refused, statement
 from tests.harness import ACCOUNT, OTHER_ACCOUNT, Yard, user
 
+from modelyard.aws.errors import AwsError
+
 CONTEXT = {"team": "weather", "model": "rain"}
 
 
@@ -164,3 +166,23 @@ def test_material_is_sealed_for_its_own_key(kms: Kms, key: str, yard_in_process:
     )
     with pytest.raises(Exception, match="not sealed"):
         kms("Encrypt", KeyId=key, Plaintext=b"x")
+
+
+@pytest.mark.ours
+def test_keys_of_other_accounts_are_not_told_of(kms: Kms, key: str) -> None:
+    """By no refusal can another account tell whether a key or an alias is there, or which key an alias stands for."""
+    kms("CreateAlias", AliasName="alias/there", TargetKeyId=key)
+    stranger = user(OTHER_ACCOUNT, "bob")
+    own = kms("CreateKey", by=stranger)["KeyMetadata"]["Arn"]
+    blob = kms("Encrypt", by=stranger, KeyId=own, Plaintext=b"x")["CiphertextBlob"]
+    arn = f"arn:aws:kms:us-east-1:{ACCOUNT}"
+    refusals = set()
+    for name in ("there", "nowhere"):
+        with refused("IncorrectKeyException"):
+            kms("Decrypt", by=stranger, CiphertextBlob=blob, KeyId=f"{arn}:alias/{name}")
+        with pytest.raises(AwsError) as refusal:
+            kms("Encrypt", by=stranger, KeyId=f"{arn}:alias/{name}", Plaintext=b"x")
+        refusals.add((refusal.value.code, refusal.value.message.replace(name, "")))
+    assert len(refusals) == 1
+    with refused("NotFoundException"):
+        kms("Decrypt", by=stranger, CiphertextBlob=blob, KeyId="alias/nowhere")

@@ -209,3 +209,13 @@ def test_tokens_do_no_harm(kms: Kms, key: str, secret: bytes, yard_in_process: Y
     assert kms("Decrypt", by=nobody(), **request)["Plaintext"] == b"secret"
     with refused("AccessDeniedException"):
         kms("Decrypt", by=nobody(name="ben"), **request)
+
+
+@pytest.mark.ours
+def test_retirable_grants_of_another_accounts_principal_are_not_listed(kms: Kms, key: str) -> None:
+    """Not even when its name has the number of the caller's account in it, as roles for other accounts often do."""
+    retiring = f"arn:aws:iam::{ACCOUNT}:role/for-{OTHER_ACCOUNT}"
+    kms("CreateGrant", KeyId=key, GranteePrincipal=ROLE, RetiringPrincipal=retiring, Operations=["Decrypt"])
+    assert len(kms("ListRetirableGrants", RetiringPrincipal=retiring)["Grants"]) == 1
+    with refused("ValidationException"):
+        kms("ListRetirableGrants", by=user(OTHER_ACCOUNT, "bob"), RetiringPrincipal=retiring)

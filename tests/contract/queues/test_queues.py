@@ -7,6 +7,7 @@ import pytest
 from tests.contract.queues.conftest import Sqs, bodies, refused
 from tests.harness import ACCOUNT, OTHER_ACCOUNT, Yard, user
 
+from modelyard.aws.errors import AwsError
 from modelyard.aws.http import HttpRequest
 from modelyard.queues.permissions import url as queue_url
 from modelyard.queues.queue import QueueName
@@ -238,3 +239,40 @@ def test_a_queues_url_leads_here(yard_in_process: Yard, host: str, scheme: str, 
     http = HttpRequest("POST", "/", "", {"host": host}, scheme=scheme, server=("10.0.0.1", 9100))
     context = replace(yard_in_process.context(), http=http)
     assert queue_url(context, QueueName(ACCOUNT, "us-east-1", "q")) == f"{url}/{ACCOUNT}/q"
+
+
+@pytest.mark.documented
+@pytest.mark.parametrize(
+    ("operation", "request_"),
+    [
+        ("SetQueueAttributes", {"Attributes": {"DelaySeconds": "1"}}),
+        ("DeleteQueue", {}),
+        ("TagQueue", {"Tags": {"a": "b"}}),
+        ("UntagQueue", {"TagKeys": ["a"]}),
+        ("ListQueueTags", {}),
+    ],
+)
+def test_a_queues_policy_does_not_hand_the_queue_over(sqs: Sqs, operation: str, request_: dict[str, object]) -> None:
+    """`sqs:*` for another account is leave to use the queue, not to change it or its policy, or to delete it."""
+    url = sqs("CreateQueue", QueueName="q")["QueueUrl"]
+    statement = {"Effect": "Allow", "Principal": {"AWS": OTHER_ACCOUNT}, "Action": "sqs:*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs("SetQueueAttributes", QueueUrl=url, Attributes={"Policy": policy})
+    stranger = user(OTHER_ACCOUNT, "bob")
+    sqs("SendMessage", by=stranger, QueueUrl=url, MessageBody="x")
+    with refused("AccessDeniedException"):
+        sqs(operation, by=stranger, QueueUrl=url, **request_)
+    sqs(operation, QueueUrl=url, **request_)
+
+
+@pytest.mark.ours
+def test_a_dead_letter_queue_of_another_account_is_not_told_of(sqs: Sqs) -> None:
+    """Whether another account has a queue of that name does not show in the refusal."""
+    sqs("CreateQueue", by=user(OTHER_ACCOUNT, "bob"), QueueName="there")
+    said = set()
+    for name in ("there", "nowhere"):
+        redrive = {"deadLetterTargetArn": f"arn:aws:sqs:us-east-1:{OTHER_ACCOUNT}:{name}", "maxReceiveCount": 3}
+        with pytest.raises(AwsError) as refusal:
+            sqs("CreateQueue", QueueName="q", Attributes={"RedrivePolicy": json.dumps(redrive)})
+        said.add(refusal.value.message.replace(name, ""))
+    assert len(said) == 1

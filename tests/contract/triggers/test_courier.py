@@ -11,11 +11,11 @@ import pytest
 from tests.contract.triggers.conftest import Call, queue_arn
 from tests.harness import ACCOUNT, Yard
 
-from modelyard.triggers import routing, store_deliveries
+from modelyard.triggers import routing, store_deliveries, timing
 from modelyard.triggers.delivering import CLAIM_SECONDS, Deliverer
 from modelyard.triggers.failure import Failure
 from modelyard.triggers.sending import Sender
-from modelyard.triggers.worker import Courier, deliver_all
+from modelyard.triggers.worker import PUT_OFF_SECONDS, Courier, deliver_all
 
 pytestmark = pytest.mark.ours
 
@@ -136,7 +136,12 @@ def test_what_goes_wrong_in_a_thread_is_tried_again(
     make_rule(make_queue("sales"))
     put(1)
     with couriers(yard_in_process) as (courier,):
-        until(lambda: waiting(yard_in_process) == 0 and _position(yard_in_process), courier)
+
+        def delivered() -> bool:
+            yard_in_process.clock.advance(PUT_OFF_SECONDS + 1)
+            return _position(yard_in_process) and not waiting(yard_in_process)
+
+        until(delivered, courier)
     assert len(received("sales")) == 1
 
 
@@ -167,3 +172,46 @@ def test_events_are_routed_once(make_rule: Call, put: Call, yard_in_process: Yar
     assert routing.route(Slow(), now)  # type: ignore[arg-type]
     assert waiting(yard_in_process) == 1
     assert not routing.route(storage, now)
+
+
+def test_a_line_that_nobody_can_deliver_keeps_no_thread_busy(
+    make_queue: Call, make_rule: Call, put: Call, yard_in_process: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an error that nobody foresaw a line is left alone for a while, and then tried again."""
+    attempts: list[float] = []
+
+    def break_down(*_: object) -> Failure | None:
+        attempts.append(yard_in_process.clock.now())
+        raise ArithmeticError("nobody foresaw this")
+
+    monkeypatch.setattr(Sender, "within", break_down)
+    make_rule(make_queue("sales"))
+    put(1)
+    with couriers(yard_in_process) as (courier,):
+        until(lambda: bool(attempts), courier)
+        for _ in range(20):
+            courier.turn()
+            time.sleep(0.01)
+        assert len(attempts) == 1
+        yard_in_process.clock.advance(PUT_OFF_SECONDS + 1)
+        until(lambda: len(attempts) == 2, courier)
+    assert waiting(yard_in_process) == 1
+
+
+def test_one_rule_that_cannot_be_started_or_compared_does_not_hold_up_the_others(
+    make_queue: Call, make_rule: Call, put: Call, received: Call, yard_in_process: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Schedules that break down leave events alone, and a pattern that does leaves the other rules alone."""
+
+    def break_down(*_: object) -> None:
+        raise ArithmeticError("nobody foresaw this")
+
+    make_rule(make_queue("sales"))
+    make_rule(make_queue("bad"), name="bad", pattern=json.dumps({"source": [{"prefix": "s"}]}))
+    real = routing.compiled
+    monkeypatch.setattr(timing, "is_due", lambda *_: True)
+    monkeypatch.setattr(timing, "start_due", break_down)
+    monkeypatch.setattr(routing, "compiled", lambda text: break_down() if "prefix" in text else real(text))
+    put(1)
+    with couriers(yard_in_process) as (courier,):
+        until(lambda: waiting(yard_in_process) == 0 and len(received("sales")) == 1, courier)

@@ -82,3 +82,39 @@ def test_files_are_readable_by_all_and_writable_by_none_else(tmp_path: Path):
     unpack(iter([archive(fill)]), tmp_path / "code")
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "code").rglob("*")}
     assert modes == {"app.py": 0o644, "deep": 0o755, "down": 0o755, "tool": 0o755, "plain": 0o644}
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_ways_of_packing_without_a_limit_are_refused(method: int, tmp_path: Path):
+    """What the library unpacks in one go, however large it gets, is not taken in, and not unpacked either."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", method) as made:
+        made.writestr("app.py", b"\0" * 100_000)
+    with pytest.raises(AwsError, match="packed in a way"):
+        check_archive(content)
+    with pytest.raises(AwsError):
+        unpack(iter([content.getvalue()]), tmp_path / "code")
+
+
+def test_an_archives_list_of_files_is_not_read_without_a_limit(monkeypatch: pytest.MonkeyPatch):
+    """A list that is larger than it may be is refused before it is read; one that is not, is read."""
+    content = archive(lambda made: [made.writestr(f"{number}", "") for number in range(2000)] and None)
+    check_archive(io.BytesIO(content))
+    monkeypatch.setattr(code_package, "LARGEST_DIRECTORY", 70_000)
+    with pytest.raises(AwsError):
+        check_archive(io.BytesIO(content))
+
+
+def broken() -> bytes:
+    """An archive whose list is right, and whose only file does not unpack."""
+    content = bytearray(archive(lambda made: made.writestr("app.py", b"def handler(event, context): pass\n" * 50)))
+    content[36:44] = b"\xff" * 8
+    return bytes(content)
+
+
+def test_what_does_not_unpack_is_an_error_of_the_client(tmp_path: Path):
+    """Bytes that no packing makes are found when they are unpacked; nothing is left behind."""
+    check_archive(io.BytesIO(broken()))
+    with pytest.raises(AwsError):
+        unpack(iter([broken()]), tmp_path / "code")
+    assert list(tmp_path.iterdir()) == []

@@ -92,3 +92,11 @@ def test_which_tags_may_be_moved(mutability: Mutability, exclusions: tuple[str, 
     """The opposite holds for tags that an exclusion matches."""
     repository = Repository(RepositoryName("111122223333", "us-east-1", "a"), 0.0, mutability, exclusions)
     assert repository.tag_is_fixed("dev-1") is fixed
+
+
+@pytest.mark.ours
+def test_sizes_that_no_database_could_add_up_are_refused() -> None:
+    """A layer may be named any number of times; its sizes together stay a number that can be kept."""
+    huge = {**LAYER, "size": 2**53 - 1}
+    with pytest.raises(InvalidManifest):
+        manifest.read(text(layers=[huge] * 2000), None)

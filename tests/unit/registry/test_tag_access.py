@@ -319,3 +319,40 @@ def test_a_request_decides_on_so_many_rows_and_goes_on_in_the_next(yard: Yard, m
         contains = {"Filters": [{"Name": "ModelPackageGroupName", "Operator": "Contains", "Value": "many"}]}
         for by in ("CreationTime", "ModelPackageGroupName", "LastModifiedTime"):
             assert searched(yard, TEAM, "ModelPackageGroup", SearchExpression=contains, SortBy=by, MaxResults=size) == wanted
+
+
+def test_associations_are_listed_between_what_may_be_seen(yard: Yard) -> None:
+    """An association is not listed to who may not see both of its ends, neither in a page nor in the number of pages."""
+    made: dict[str, str] = {}
+    for name, value in (("data", "weather"), ("model", "weather"), ("secret", "fraud")):
+        request = {"ArtifactType": "DataSet", "Source": {"SourceUri": f"s3://{name}"}, "Tags": tagged(value)}
+        made[name] = yard.call("sagemaker", "CreateArtifact", **request)["ArtifactArn"]
+    for one, other in (("data", "secret"), ("secret", "model"), ("data", "model")):
+        yard.call("sagemaker", "AddAssociation", SourceArn=made[one], DestinationArn=made[other])
+    caller = allowed({"Action": "sagemaker:ListAssociations", "Condition": TAGGED})
+    assert len(yard.call("sagemaker", "ListAssociations")["AssociationSummaries"]) > 3
+    answer = yard.call("sagemaker", "ListAssociations", caller, MaxResults=1)
+    assert [(one["SourceArn"], one["DestinationArn"]) for one in answer["AssociationSummaries"]] == [
+        (made["data"], made["model"])
+    ]
+    assert "NextToken" not in answer
+
+
+def test_what_is_refused_in_a_batch_is_in_the_audit_trail(yard: Yard) -> None:
+    """BatchDescribeModelPackage goes on after a refusal; the trail has each with the version that it was about."""
+    arns = [f"{ARN}:model-package/{name}/1" for name in ("rain", "fraud", "free")]
+    caller = allowed({"Action": "sagemaker:BatchDescribeModelPackage", "Condition": TAGGED})
+    answer = yard.call("sagemaker", "BatchDescribeModelPackage", caller, ModelPackageArnList=arns)
+    refused = {arn for arn, error in answer["BatchDescribeModelPackageErrorMap"].items() if "AccessDenied" in error["ErrorCode"]}
+    found = yard.call("modelyard", "LookupEvents", Operation="BatchDescribeModelPackage", Outcome="Refused")["Events"]
+    assert refused == set(arns[1:]) == {arn for event in found for arn in event["Resources"]}
+
+
+def test_models_are_tagged_as_they_are_made(yard: Yard) -> None:
+    """Leave to tag what CreateModel makes, told by sagemaker:TaggingAction, is enough; it is none to tag what is there."""
+    tagging = {"Action": "sagemaker:AddTags", "Condition": {"StringEquals": {"sagemaker:TaggingAction": "CreateModel"}}}
+    caller = allowed({"Action": "sagemaker:CreateModel"}, tagging)
+    container = {"Image": "image:1"}
+    yard.call("sagemaker", "CreateModel", caller, ModelName="m", PrimaryContainer=container, Tags=tagged("weather"))
+    with pytest.raises(AccessDeniedException):
+        yard.call("sagemaker", "AddTags", caller, ResourceArn=f"{ARN}:model/m", Tags=tagged("fraud"))

@@ -334,6 +334,18 @@ def test_output_comes_line_by_line_and_whole(runtime: Runtime):
     assert run.lines == [*map(str, range(20000)), "last"]
 
 
+def test_what_is_printed_at_once_is_heard(runtime: Runtime):
+    """Workloads that print and end before their start was told lose none of it."""
+    heard: list[list[bytes]] = [[] for _ in range(30)]
+    ends = [
+        runtime.start(Workload("/usr/bin/echo", (str(number),)), Heard(lines.append, lambda _: None)).over
+        for number, lines in enumerate(heard)
+    ]
+    for end in ends:
+        end.result(30)
+    assert heard == [[str(number).encode()] for number in range(30)]
+
+
 def test_what_cannot_be_started_is_said_in_a_sentence(runtime: Runtime):
     """A program that is not there, or a folder, is told at once and by name."""
     heard = Heard(lambda _: None, lambda _: None)
@@ -475,3 +487,78 @@ def _settled(before: set[int]) -> None:
     while left := _processes() - before:
         assert time.monotonic() < deadline, f"{len(left)} processes are left"
         time.sleep(0.02)
+
+
+def test_one_that_prints_without_an_end_leaves_the_thread_to_others(runtime: Runtime) -> None:
+    """While a workload prints empty lines as fast as it can, what another is asked for is done at once."""
+    heard = Heard(lambda line: line.decode() and None, lambda _: None)
+    mounts = python_mounts()
+    program = "import os\nwhile True: os.write(1, b'\\n' * 65536)"
+    loud = runtime.start(Workload(sys.executable, ("-I", "-c", program), {}, mounts), heard)
+    try:
+        time.sleep(0.5)
+        waited = []
+        for _ in range(40):
+            came, asked = threading.Event(), time.monotonic()
+            runtime.call(came.set)
+            assert came.wait(10)
+            waited.append(time.monotonic() - asked)
+            time.sleep(0.01)
+        assert sorted(waited)[len(waited) // 2] < 0.01
+        assert max(waited) < 0.2
+    finally:
+        loud.stop(0)
+        loud.over.result(10)
+
+
+SMALL = Limits(memory=64 * MEBIBYTE, scratch=64 * MEBIBYTE)
+
+
+def test_memory_that_processes_share_counts_as_well(runtime: Runtime) -> None:
+    """Pages that a parent and its child share are theirs: with more than they may have, the sandbox ends."""
+    program = """
+        import mmap, os, time
+        shared = mmap.mmap(-1, 300 << 20)
+        os.fork()
+        for place in range(0, 300 << 20, 4096):
+            shared[place] = 1
+        print("had it", flush=True)
+        time.sleep(1)
+    """
+    assert Run(runtime, program, limits=SMALL).end().reason == "memory"
+
+
+def test_what_many_processes_share_counts_once(runtime: Runtime) -> None:
+    """Eight processes that share half of what they may have go on; so do those that map a file in /tmp."""
+    program = """
+        import mmap, os, time
+        shared = mmap.mmap(-1, 24 << 20)
+        shared[:] = b"x" * (24 << 20)
+        with open("/tmp/file", "w+b") as file:
+            file.truncate(48 << 20)
+            mapped = mmap.mmap(file.fileno(), 48 << 20)
+        mapped[:] = b"x" * (48 << 20)
+        for _ in range(3):
+            os.fork()
+        if sum(shared[::4096]) and sum(mapped[::4096]):
+            print("whole", flush=True)
+        time.sleep(1)
+    """
+    run = Run(runtime, program, limits=Limits(memory=160 * MEBIBYTE, scratch=64 * MEBIBYTE))
+    assert run.end().reason == ""
+    assert run.lines == ["whole"] * 8
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import os; os.memfd_create('x')",
+        "import ctypes, os; libc = ctypes.CDLL(None, use_errno=True); libc.shmget(0, 4096, 0o1600) < 0 and os.abort()",
+        "for number in range(400_000): open(f'/tmp/{number}', 'w').close()",
+    ],
+    ids=["nameless files", "System V", "empty files"],
+)
+def test_memory_that_nobody_would_count_is_not_to_be_had(runtime: Runtime, program: str) -> None:
+    """Neither files without a name, nor segments that outlive processes, nor names of files without an end."""
+    ended = Run(runtime, program, limits=SMALL).end()
+    assert (ended.exit_code or ended.signal) and ended.reason == ""

@@ -220,3 +220,10 @@ def test_pace() -> None:
         pace.take("one", 10)
     pace.take("two", 10)
     assert waits == pytest.approx([0.1, 0.2])
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..example"])
+def test_a_name_that_is_none_is_a_failure(host: str) -> None:
+    """A host that cannot even be asked for is a failed attempt, and no defect."""
+    with pytest.raises(WebhookError, match="cannot be resolved"):
+        webhook.send("POST", f"https://{host}/", {}, b"", "private")

@@ -8,7 +8,7 @@ from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Permissions, operations_of
 from modelyard.functions import store, store_mappings
 from modelyard.functions.acting import context_of
-from modelyard.functions.failures import conflict, invalid, not_found, not_here
+from modelyard.functions.failures import conflict, invalid, no_such_function, not_found, not_here
 from modelyard.functions.function import Version, check_destination
 from modelyard.functions.permissions import Request, existing, function_at, on_all
 from modelyard.functions.polling import queue_url
@@ -106,6 +106,9 @@ def create_event_source_mapping(context: Context, request: Request) -> Request:
     source = request["EventSourceArn"]
     check_destination(source, "event source")
     at = function_at(context, request)
+    if at.account != context.account:
+        # The mapping would have the function invoked without a look at its policy, and its role read the queue.
+        raise no_such_function(at.qualified_arn)
     version = existing(context.tx, at)
     if source.split(":")[3] != context.region:
         raise invalid(f"The event source is not in {context.region}.")

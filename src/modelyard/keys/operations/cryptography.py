@@ -101,7 +101,12 @@ def decrypt(context: Context, request: Request) -> Request:
 
 def _expected(context: Context, key: Key, named: str | None) -> Key:
     """The key of a ciphertext, if it is the one that the caller names. Raises IncorrectKeyException."""
-    if named is not None and find(context, named, aliases=True).existing().arn != key.arn:
+    if named is None:
+        return key
+    found = find(context, named, aliases=True)
+    if found.name.account == context.account:
+        found.existing()  # whether another account has such a key is not to be told
+    if found.arn != key.arn:
         raise failure(
             "IncorrectKeyException",
             "The key ID in the request does not identify a CMK that can perform this operation.",

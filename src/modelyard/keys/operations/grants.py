@@ -106,6 +106,11 @@ def _principal(request: Request, role: str) -> tuple[str, str] | None:
     return given[0] if given else None
 
 
+def _account_of(principal: str) -> str:
+    """The account of a principal, which is named by its ARN or by the account alone."""
+    return principal.split(":")[4] if principal.count(":") >= 5 else principal
+
+
 def dry_run() -> Exception:
     """The answer to a request that was only meant to be tried."""
     return failure("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.")
@@ -133,7 +138,7 @@ def list_retirable_grants(context: Context, request: Request) -> Request:
     retiring = _principal(request, "Retiring")
     if retiring is None:
         raise failure("ValidationException", "Specify either RetiringPrincipal or RetiringServicePrincipal.")
-    if retiring[0] == AWS_PRINCIPAL and context.account not in retiring[1]:
+    if retiring[0] == AWS_PRINCIPAL and context.account != _account_of(retiring[1]):
         raise failure("ValidationException", "The retiring principal has to be one of your account.")
 
     def load(after: int | None, most: int) -> list[tuple[KeyGrant, str]]:

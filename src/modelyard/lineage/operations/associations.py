@@ -1,17 +1,20 @@
 """Associations of lineage."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from modelyard.aws.arns import Arn
 from modelyard.aws.errors import ResourceNotFound, ValidationException
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
+from modelyard.dispatch.seeing import Seeing, filled
 from modelyard.lineage import pages, store_graph
 from modelyard.lineage.operations.entities import existing, to_change
-from modelyard.lineage.permissions import at_arn, on_all, on_arns, user_context
+from modelyard.lineage.permissions import at_arn, list_of, on_all, on_arns, user_context
 from modelyard.lineage.reading import caught_up
 from modelyard.lineage.store import Kept
 
+T = TypeVar("T")
 operation = operations_of("sagemaker")
 Request = dict[str, Any]
 ENDS = ("SourceArn", "DestinationArn")
@@ -45,17 +48,30 @@ def delete_association(context: Context, request: Request) -> Request:
     return {"SourceArn": arns[0], "DestinationArn": arns[1]}
 
 
+class _SeeingBothEnds(Seeing):
+    """Which associations the caller may see: those between entities that the caller may list the associations of."""
+
+    def among(self, rows: Sequence[T], names: Callable[[T], tuple[str, ...]]) -> list[T]:
+        """Those of the rows that may be seen; `names` gives both ends."""
+        from_seen = super().among(rows, lambda row: names(row)[:1])
+        return super().among(from_seen, lambda row: names(row)[1:])
+
+
 @operation("ListAssociations", mode=Mode.STREAM, permissions=on_all("ListAssociations", "association"))
 @caught_up
 def list_associations(context: Context, request: Request) -> Request:
-    """Associations of the caller's account, by their ends, type and time."""
-    ends = [None if end not in request else _named(context, request[end]).id for end in ENDS]
-    page = pages.page(context, "ListAssociations", request)
-    found = store_graph.associations(context.tx, context.account, context.region, (ends[0], ends[1]), request, page)
-    answer: Request = {"AssociationSummaries": [each.summary for each, _ in found[: page.size]]}
-    if len(found) > page.size:
-        last, value = found[page.size - 1]
-        answer["NextToken"] = pages.token(context, "ListAssociations", request, [value, last.id])
+    """Associations of the caller's account that the caller may see, by their ends, type and time."""
+    source, destination = (None if end not in request else _named(context, request[end]).id for end in ENDS)
+    found, then = filled(
+        pages.page(context, "ListAssociations", request),
+        _SeeingBothEnds(context, list_of(context, "ListAssociations", "association")),
+        lambda page: store_graph.associations(context.tx, context.account, context.region, (source, destination), request, page),
+        lambda row: (row[0].summary["SourceArn"], row[0].summary["DestinationArn"]),
+        lambda row: [row[1], row[0].id],
+    )
+    answer: Request = {"AssociationSummaries": [each.summary for each, _ in found]}
+    if then is not None:
+        answer["NextToken"] = pages.token(context, "ListAssociations", request, then)
     return answer
 
 

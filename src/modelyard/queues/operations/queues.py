@@ -68,11 +68,12 @@ def _check_target(context: Context, at: QueueName, given: Mapping[str, str]) -> 
         return
     text = given["RedrivePolicy"]
     target = at_arn(Redrive.read(text).target)
-    found = None if target is None else store.queue(context.tx, target)
-    if target is None or found is None:
-        raise invalid_value(text[:1024], "RedrivePolicy", "Dead letter target does not exist.")
-    if (target.account, target.region) != (at.account, at.region):
+    if target is not None and (target.account, target.region) != (at.account, at.region):
+        # Before anything is looked up: whether another account has a queue is not to be told.
         raise invalid_value(text[:1024], "RedrivePolicy", "Dead-letter target owner and region should be same as the source.")
+    found = None if target is None else store.queue(context.tx, target)
+    if found is None:
+        raise invalid_value(text[:1024], "RedrivePolicy", "Dead letter target does not exist.")
     if found.is_fifo != at.name.endswith(FIFO):
         raise invalid_value(text[:1024], "RedrivePolicy", "Dead-letter queue must be same type of queue as the source.")
     if not attributes.allows_source(found.given.get("RedriveAllowPolicy"), at.arn):

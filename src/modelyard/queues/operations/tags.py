@@ -6,18 +6,18 @@ from modelyard.access.permission import Permission
 from modelyard.dispatch import tags
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
-from modelyard.queues.permissions import Request, on_queue, queue_at, queue_of, queue_resource, tag_conditions
+from modelyard.queues.permissions import Request, on_one, on_queue, queue_at, queue_of, tag_conditions
 
 operation = operations_of("sqs")
 
 
 def _tagging(context: Context, request: Request) -> Iterable[Permission]:
-    yield Permission("sqs:TagQueue", queue_resource(context, queue_at(context, request)), tag_conditions(request["Tags"]))
+    yield on_one(context, "TagQueue", queue_at(context, request), tag_conditions(request["Tags"]))
 
 
 def _untagging(context: Context, request: Request) -> Iterable[Permission]:
     conditions = {"aws:TagKeys": tuple(request["TagKeys"])}
-    yield Permission("sqs:UntagQueue", queue_resource(context, queue_at(context, request)), conditions)
+    yield on_one(context, "UntagQueue", queue_at(context, request), conditions)
 
 
 @operation("TagQueue", mode=Mode.WRITE, permissions=_tagging)

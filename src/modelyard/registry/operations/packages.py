@@ -13,6 +13,7 @@ from modelyard.aws.errors import ValidationException
 from modelyard.aws.http import Document
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
+from modelyard.dispatch.recording import note_refusal
 from modelyard.dispatch.resources import finds
 from modelyard.dispatch.tags import forget_tags, from_list, put_tags, tags_of
 from modelyard.registry import events, governance_store, metadata, model_package, search_store, store
@@ -272,6 +273,7 @@ def _describe_in_batch(context: Context, arn: str, summaries: Request) -> tuple[
     permission = Permission("sagemaker:BatchDescribeModelPackage", package_resource(context, at))
     decision = decide(context.principal, permission, context.facts)
     if not decision.allowed:
+        note_refusal(context, {"ModelPackageArnList": [arn]}, permission, decision)
         return "AccessDeniedException", decision.message
     found = store.package(context.tx, at)
     if found is None:

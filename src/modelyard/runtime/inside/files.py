@@ -6,6 +6,8 @@ from typing import Any
 from modelyard.runtime.inside import kernel
 
 OLD = "/.old"
+BYTES_PER_FILE = 4096
+"""A file may be as small as that on average: what the kernel keeps of each is memory that nobody counts."""
 DEVICES = ("null", "zero", "full", "random", "urandom")
 _KEPT_FLAGS = (
     (os.ST_NODEV, kernel.NO_DEVICES),
@@ -34,7 +36,7 @@ def enter(wanted: dict[str, Any]) -> None:
         os.symlink(where_to, path)
     # Before the mounts: what is to be seen may lie in the machine's /tmp.
     os.mkdir("/tmp")
-    kernel.mount("tmp", "/tmp", "tmpfs", kernel.NO_SUID | kernel.NO_DEVICES, f"mode=1777,size={wanted['scratch']}")
+    kernel.mount("tmp", "/tmp", "tmpfs", kernel.NO_SUID | kernel.NO_DEVICES, _room(wanted["scratch"]))
     for source, target, read_only in wanted["mounts"]:
         _bind(source, target, read_only=read_only)
     for path in wanted["hidden"]:
@@ -61,10 +63,15 @@ def _own_systems(memory: int) -> None:
         kernel.mount(f"{OLD}/dev/{device}", f"/dev/{device}", None, kernel.BIND)
     for name, target in (("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
         os.symlink(f"/proc/self/{target}", f"/dev/{name}")
-    kernel.mount("shm", "/dev/shm", "tmpfs", own, f"mode=1777,size={memory}")
+    kernel.mount("shm", "/dev/shm", "tmpfs", own, _room(memory))
     os.makedirs("/var", exist_ok=True)
     if not os.path.lexists("/var/tmp"):
         os.symlink("/tmp", "/var/tmp")
+
+
+def _room(size: int) -> str:
+    """What everybody may fill."""
+    return f"mode=1777,size={size},nr_inodes={max(size // BYTES_PER_FILE, 1024)}"
 
 
 def _parents(path: str) -> None:

@@ -135,7 +135,7 @@ class Launcher:
             self.say({"ended": int(text), "reason": self.reason, "memory": self.peak})
 
     def _look_at_memory(self, process: int) -> None:
-        used = memory.used_by_tree(process)
+        used = memory.used_by_tree(process, self.wanted["memory"])
         self.peak = max(self.peak, used)
         if used > self.wanted["memory"]:
             self._end(process, "memory")

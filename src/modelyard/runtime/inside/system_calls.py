@@ -1,7 +1,7 @@
 """Which system calls a workload may not make: those that reach past its namespaces, and those that only attackers need.
 
 The namespaces keep a workload apart; this makes the part of the kernel smaller that it can try to break them with, and closes
-what no namespace covers: VM sockets, the keys of the user, new user namespaces.
+what no namespace covers: VM sockets, the keys of the user, new user namespaces, memory that is not counted.
 """
 
 import os
@@ -20,6 +20,10 @@ X32 = 0x40000000
 
 # By name: the number on x86_64 and on aarch64; None where there is none.
 REFUSED: dict[str, tuple[int | None, int]] = {
+    # Memory that belongs to no process and no file system, and so to nobody who is limited.
+    "shmget": (29, 194),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
     "ptrace": (101, 117),
     "syslog": (103, 116),
     "personality": (135, 92),
