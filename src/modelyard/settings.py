@@ -64,6 +64,10 @@ class Settings:
     """Who may read `/_modelyard/metrics`: `loopback` (this machine), `everyone` or `nobody`."""
     webhooks: str = "public"
     """Where events may be sent: `public` (addresses of the internet) or `private` (also this machine and private networks)."""
+    function_environments: int = 16
+    """How many Lambda functions run or are kept warm at a time; each takes some 50 MB and more, up to its MemorySize."""
+    function_idle_seconds: float = 300.0
+    """How long the environment of a function is kept warm with nothing to do."""
     log_format: str = "json"
     """`json` or `text`."""
     log_level: str = "info"
@@ -192,6 +196,8 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "events_rows": (_between(0, 1_000_000_000), "between 0 and 1000000000"),
     "metrics": _one_of("loopback", "everyone", "nobody"),
     "webhooks": _one_of("public", "private"),
+    "function_environments": (_between(1, 1000), "between 1 and 1000"),
+    "function_idle_seconds": _SECONDS,
     "log_format": _one_of("json", "text"),
     "log_level": _one_of("debug", "info", "warning", "error"),
 }

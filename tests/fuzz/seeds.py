@@ -6,6 +6,8 @@ import json
 import time
 from typing import Any
 
+from tests.functions import TRUST as FUNCTION_TRUST
+from tests.functions import zipped
 from tests.fuzz.wire import Wire
 
 ANYTHING = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
@@ -138,6 +140,13 @@ class Seeds:
             "policyText": [REPOSITORY_POLICY, "{}"],
             "resourceArn": [REPOSITORY, LOG_GROUP],
             "retentionInDays": [1, 3653],
+            "FunctionName": ["fuzz-function"],
+            "EventSourceArn": ["arn:aws:sqs:us-east-1:111122223333:fuzz-queue"],
+            "Qualifier": ["$LATEST"],
+            "Role": ["arn:aws:iam::111122223333:role/fuzz-function-role"],
+            "Runtime": ["python3.11"],
+            "ZipFile": [zipped()],
+            "InvocationType": ["DryRun", "Event"],
         }
 
     def _make(self, service: str, operation: str, **parameters: Any) -> bytes:
@@ -233,6 +242,13 @@ class Seeds:
         received = json.loads(self._make("sqs", "ReceiveMessage", QueueUrl=f"{QUEUES}fuzz-queue"))
         for message in received.get("Messages", []):
             self._receipt = message["ReceiptHandle"]
+
+    def _sow_lambda(self) -> None:
+        self._sow_sqs()
+        role = "arn:aws:iam::111122223333:role/fuzz-function-role"
+        self._make("iam", "CreateRole", RoleName="fuzz-function-role", AssumeRolePolicyDocument=FUNCTION_TRUST)
+        settings = {"Runtime": "python3.11", "Handler": "app.handler", "Role": role, "Code": {"ZipFile": zipped()}}
+        self._make("lambda", "CreateFunction", FunctionName="fuzz-function", **settings)
 
     def _sow_logs(self) -> None:
         self._make("logs", "CreateLogGroup", logGroupName="/fuzz")

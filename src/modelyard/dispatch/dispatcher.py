@@ -23,7 +23,9 @@ from modelyard.clock import Clock
 from modelyard.dispatch import client_tokens
 from modelyard.dispatch.content_encoding import unpacked
 from modelyard.dispatch.context import Context
+from modelyard.dispatch.engines import Engines
 from modelyard.dispatch.operation import Mode, Operation, OperationTable
+from modelyard.dispatch.reception import Reception
 from modelyard.dispatch.recording import Entry, Journal, Recording, Refused, StreamedChange
 from modelyard.dispatch.waiting import NothingYet, Signals
 from modelyard.events.trail import Recorder
@@ -91,6 +93,9 @@ class Dispatcher:
         self.recorder = recorder
         self.recording = Recording(recorder, authenticator, storage, clock)
         self.signals = Signals()
+        self.engines = Engines()
+        self.reception: Reception | None = None
+        """Set once the server answers; None in a house without one."""
 
     def open(self, http: HttpRequest, request_id: str) -> Call:
         """Find the operation from the head of a request; the body may still be on its way.
@@ -139,10 +144,16 @@ class Dispatcher:
         return call.context
 
     def perform(self, call: Call) -> HttpResponse:
-        """Authorise, perform and serialise an admitted READ, SLOW_READ or STREAM call, on this thread."""
+        """Authorise, perform and serialise an admitted READ or SLOW_READ call, on this thread."""
         assert call.context is not None
         result = self._perform_read(call.operation, call.context, call.request, call.model)
         return call.model.serialize(result, call.request_id)
+
+    def perform_stream(self, call: Call) -> HttpResponse | NothingYet:
+        """The same for a STREAM, which may have nothing to answer with yet."""
+        assert call.context is not None
+        result = self._perform_read(call.operation, call.context, call.request, call.model)
+        return result if isinstance(result, NothingYet) else call.model.serialize(result, call.request_id)
 
     def prepares(self, call: Call) -> bool:
         """Whether an admitted WRITE first has to look at bytes, which belongs on a thread of its own."""

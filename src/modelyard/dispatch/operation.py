@@ -52,6 +52,8 @@ class Operation:
     """True where an unsigned request may come through to authorisation (S3 objects under a public bucket policy)."""
     qualified: str = ""
     """`service:Name`."""
+    largest_body: int = 0
+    """Bytes of a body that may be larger than those of other operations; 0 where the setting counts."""
     writes: bool = False
     """Whether it changes something, and so goes into the audit trail: the STREAMs that say so, and every WRITE but those that say
     they do not: messages and log lines pass through by the million. What is refused is recorded of all."""
@@ -78,6 +80,7 @@ def operations_of(service: str) -> Callable[..., Callable[[Perform], Perform]]:
         prepares: Callable[[Request], bool] | None = None,
         anonymous: bool = False,
         writes: bool | None = None,
+        largest_body: int = 0,
     ) -> Callable[[Perform], Perform]:
         def declare(perform: Perform) -> Perform:
             key = (service, name)
@@ -94,6 +97,7 @@ def operations_of(service: str) -> Callable[..., Callable[[Perform], Perform]]:
                 anonymous=anonymous,
                 qualified=f"{service}:{name}",
                 writes=mode is Mode.WRITE if writes is None else writes,
+                largest_body=largest_body,
             )
             return perform
 

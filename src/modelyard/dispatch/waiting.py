@@ -16,10 +16,10 @@ COUNTERS = 1024
 
 @dataclass(frozen=True, slots=True)
 class NothingYet:
-    """What a WRITE answers that found nothing, and would rather wait. What it wrote stays."""
+    """What a WRITE or a STREAM answers that found nothing, and would rather wait. What it wrote stays."""
 
     answer: Any
-    """The answer, when waiting does not help."""
+    """The answer, when waiting does not help; an AwsError is raised."""
     topic: Hashable
     """What is told when it is worth asking again."""
     heard: int

@@ -7,7 +7,7 @@ becomes an answer in the wire format of the service that was asked.
 
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from io import BytesIO
 from typing import Any, TypeVar
@@ -224,19 +224,41 @@ class Application:
         if call.operation.mode is Mode.WRITE:
             return await self._write(exchange, call)
         if call.operation.mode is Mode.STREAM:
-            return await self.streams.run(lambda: with_first_batch(self.dispatcher.perform(call)))
+            return await self._stream(exchange, call)
         return await self.reads.run(self.dispatcher.perform, call)
+
+    async def _stream(self, exchange: Exchange, call: Call) -> HttpResponse:
+        return await self._until_there(exchange, call, await self._streamed(call), lambda: self._streamed(call))
+
+    async def _streamed(self, call: Call) -> HttpResponse | NothingYet:
+        def perform() -> HttpResponse | NothingYet:
+            found = self.dispatcher.perform_stream(call)
+            return found if isinstance(found, NothingYet) else with_first_batch(found)
+
+        return await self.streams.run(perform)
 
     async def _write(self, exchange: Exchange, call: Call) -> HttpResponse:
         found = await self._prepared_and_settled(call)
+        return await self._until_there(exchange, call, found, lambda: self._settled(self.dispatcher.submit_again(call)))
+
+    async def _until_there(
+        self,
+        exchange: Exchange,
+        call: Call,
+        found: HttpResponse | NothingYet,
+        again: Callable[[], Awaitable[HttpResponse | NothingYet]],
+    ) -> HttpResponse:
+        """Ask again whenever something may be there, until it is or the time is over."""
         while isinstance(found, NothingYet):
             left = found.seconds - (time.perf_counter() - exchange.started)
             if left <= 0 or self.waiting.closed:
+                if isinstance(found.answer, AwsError):
+                    raise found.answer
                 return call.model.serialize(found.answer, call.request_id)
             await self.waiting.wait(found, self._until(found, left))
             if exchange.disconnected():
                 raise ClientDisconnected
-            found = await self._settled(self.dispatcher.submit_again(call))
+            found = await again()
         return found
 
     async def _prepared_and_settled(self, call: Call) -> HttpResponse | NothingYet:
@@ -263,7 +285,7 @@ class Application:
 
     async def _gather(self, exchange: Exchange) -> None:
         """Read the whole body. It is in memory before its signature can be checked, so there is a limit for all of them."""
-        limit, length = self.house.settings.max_request_bytes, exchange.length
+        limit, length = self._largest(exchange), exchange.length
         if length is None or length > LARGE_BODY:
             exchange.reserved = min(limit, length or limit)
             self.buffered += exchange.reserved
@@ -271,6 +293,11 @@ class Application:
                 raise ThrottlingException("Rate exceeded")
         exchange.http.body = await gather(exchange.receive, length, limit)
         exchange.body_read = True
+
+    def _largest(self, exchange: Exchange) -> int:
+        """Bytes that the body of a request may have."""
+        most = self.house.settings.max_request_bytes
+        return most if exchange.call is None else max(most, exchange.call.operation.largest_body)
 
     def _log(self, exchange: Exchange, seconds: float) -> None:
         if not self.logs_requests and exchange.status < 500:

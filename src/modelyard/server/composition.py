@@ -31,6 +31,7 @@ PARTS = (
     "queues",
     "triggers",
     "logs",
+    "functions",
     "registry",
     "endpoints",
     "lineage",
@@ -119,7 +120,7 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
         trail=trail,
         clock=clock,
         ids=ids,
-        closers=[storage.close],
+        closers=[storage.close, dispatcher.engines.close],
     )
 
 

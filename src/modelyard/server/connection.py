@@ -38,6 +38,9 @@ MOST_PIPELINED = 64
 MOST_DISCARDED = 256 * 1024 * 1024
 """Bytes read and thrown away of a body that was answered before it was whole, so that the client sees the answer."""
 
+SANDBOX = ("0.0.0.0", 0)  # noqa: S104
+"""What is told of where a sandbox is: neither this machine nor any other."""
+
 log = logging.getLogger("modelyard.connection")
 
 
@@ -67,6 +70,8 @@ class Connection(HttpToolsProtocol):
         """Whether the head of a request is here, and its application waits for what else came with it."""
         self.first_of_many = True
         """Whether no other request of the bytes that came together has been started."""
+        self.sandboxed = False
+        """Whether it comes from the private network of a sandbox, whose addresses mean nothing outside."""
         self.first_bytes = b""
         """What was read from the socket before this protocol had it."""
         self.head_bytes = 0
@@ -80,6 +85,8 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The connection is this protocol's now."""
         super().connection_made(transport)
+        if self.sandboxed:
+            self.client = SANDBOX
         if self.first_bytes:
             self.data_received(self.first_bytes)
 

@@ -36,8 +36,9 @@ log = logging.getLogger("modelyard.front_door")
 class Arrival:
     """A connection whose first bytes have not told yet what it speaks."""
 
-    def __init__(self, door: "FrontDoor", peer: socket.socket) -> None:
+    def __init__(self, door: "FrontDoor", peer: socket.socket, *, sandboxed: bool) -> None:
         self.door = door
+        self.sandboxed = sandboxed
         self.peer = peer
         self.since = door.loop.time()
         self.head = b""
@@ -59,10 +60,10 @@ class Arrival:
             self.close()
         elif not self.head and first[0] == 0x16:
             self._leave()
-            self.door.hand_over(self.peer, b"", tls=True)
+            self.door.hand_over(self, tls=True)
         elif self.tunnel or not _may_be_connect(self.head + first[: len(_CONNECT)]):
             self._leave()
-            self.door.hand_over(self.peer, self.head, tls=False)
+            self.door.hand_over(self, tls=False)
         else:
             self._take_connect(first)
 
@@ -146,6 +147,7 @@ class FrontDoor:
         self._connection = connection
         self._handing_over: set[asyncio.Task[None]] = set()
         self._listening: list[socket.socket] = []
+        self._admitted: set[socket.socket] = set()
         self._tick = min(
             1.0, *(seconds / 4 for seconds in (settings.header_seconds, settings.body_seconds, settings.idle_seconds))
         )
@@ -158,12 +160,38 @@ class FrontDoor:
             self.loop.add_reader(listener.fileno(), self._accept, listener)
         self._look_at_the_clock()
 
+    def admit(self, listener: socket.socket) -> Callable[[], None]:
+        """Accept connections from one more socket, on any thread; what ends that (`dispatch.reception`)."""
+        listener.setblocking(False)
+
+        def begin() -> None:
+            self._admitted.add(listener)
+            self.loop.add_reader(listener.fileno(), self._accept, listener)
+
+        def end() -> None:
+            if listener in self._admitted:
+                self._admitted.discard(listener)
+                self.loop.remove_reader(listener.fileno())
+            listener.close()
+
+        def end_soon() -> None:
+            try:
+                self.loop.call_soon_threadsafe(end)
+            except RuntimeError:  # the loop is closed, and listens to nothing any more
+                listener.close()
+
+        self.loop.call_soon_threadsafe(begin)
+        return end_soon
+
     def close(self) -> None:
         """Accept nothing more; connections without a request are closed, the others after the answer they wait for."""
         for listener in self._listening:
             self.loop.remove_reader(listener.fileno())
             listener.close()
         self._listening = []
+        for listener in self._admitted:
+            self.loop.remove_reader(listener.fileno())
+        self._admitted.clear()
         for arrival in list(self.arrivals):
             arrival.close()
         for connection in list(self.state.connections):
@@ -178,28 +206,29 @@ class FrontDoor:
         for connection in list(self.state.connections):
             connection.transport.abort()
 
-    def hand_over(self, peer: socket.socket, head: bytes, *, tls: bool) -> None:
-        """Give a connection to the HTTP protocol; `head` was taken out of the socket already."""
-        task = self.loop.create_task(self._hand_over(peer, head, tls))
+    def hand_over(self, arrival: Arrival, *, tls: bool) -> None:
+        """Give a connection to the HTTP protocol."""
+        task = self.loop.create_task(self._hand_over(arrival, tls))
         self._handing_over.add(task)
         task.add_done_callback(self._handing_over.discard)
 
-    async def _hand_over(self, peer: socket.socket, head: bytes, tls: bool) -> None:
+    async def _hand_over(self, arrival: Arrival, tls: bool) -> None:
         def protocol() -> Connection:
             connection = self._connection()
-            connection.first_bytes = head
+            connection.first_bytes = b"" if tls else arrival.head
+            connection.sandboxed = arrival.sandboxed
             return connection
 
         try:
             _, connection = await self.loop.connect_accepted_socket(
                 protocol,
-                peer,
+                arrival.peer,
                 ssl=self.certificates.context if tls else None,
                 ssl_handshake_timeout=self.settings.header_seconds if tls else None,
             )
         except (OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
             log.debug("no connection came of it: %s", error)
-            peer.close()
+            arrival.peer.close()
             return
         if not self._listening:
             connection.shutdown()
@@ -223,10 +252,10 @@ class FrontDoor:
             peer.setblocking(False)
             if peer.family in (socket.AF_INET, socket.AF_INET6):
                 peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            Arrival(self, peer).look()
+            Arrival(self, peer, sandboxed=listener in self._admitted).look()
 
     def _accept_again(self, listener: socket.socket) -> None:
-        if listener in self._listening:
+        if listener in self._listening or listener in self._admitted:
             self.loop.add_reader(listener.fileno(), self._accept, listener)
 
     def _room(self) -> bool:

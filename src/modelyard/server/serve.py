@@ -131,6 +131,7 @@ async def _run(house: House, sockets: list[socket.socket], writer: logs.LogWrite
     door.open(sockets)
     _spare_the_collector()
     sys.setswitchinterval(SWITCH_SECONDS)
+    house.dispatcher.reception = door
     port = sockets[0].getsockname()[1]
     log.info("serving on %s port %d, data in %s", settings.host, port, settings.data)
     try:

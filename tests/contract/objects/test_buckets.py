@@ -186,3 +186,15 @@ def test_access_control_lists(s3: S3, bucket: str) -> None:
         s3("PutObject", Bucket=bucket, Key="k", Body=b"", ACL="public-read")
     with refused("InvalidBucketAclWithObjectOwnership", 400):
         s3("CreateBucket", Bucket="public", ACL="public-read")
+
+
+@pytest.mark.ours
+def test_notifications_go_to_eventbridge_alone(s3: S3, bucket: str) -> None:
+    """That events go to EventBridge is kept and told; queues and functions are refused with what to do instead."""
+    assert s3("GetBucketNotificationConfiguration", Bucket=bucket) == {}
+    wanted = {"EventBridgeConfiguration": {}}
+    s3("PutBucketNotificationConfiguration", Bucket=bucket, NotificationConfiguration=wanted)
+    assert s3("GetBucketNotificationConfiguration", Bucket=bucket) == wanted
+    queue = {"QueueArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:q", "Events": ["s3:ObjectCreated:*"]}
+    with refused("NotImplemented", 400):
+        s3("PutBucketNotificationConfiguration", Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [queue]})

@@ -1,0 +1,48 @@
+"""What a part keeps running besides answering calls: made when first needed, one of each kind, and closed with the server."""
+
+import threading
+from collections.abc import Callable
+from typing import Protocol, TypeVar, cast
+
+
+class Engine(Protocol):
+    """What runs by itself."""
+
+    def close(self) -> None:
+        """End it, and wait for that."""
+        ...
+
+
+E = TypeVar("E", bound=Engine)
+
+
+class Engines:
+    """The engines of one server."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._running: dict[type, Engine] = {}
+        self._closed = False
+
+    def get(self, kind: type[E], make: Callable[[], E]) -> E:
+        """The engine of a kind; `make` is called when there is none yet. Raises RuntimeError once they are closed."""
+        found = self._running.get(kind)
+        if found is None:
+            with self._lock:
+                if self._closed:
+                    raise RuntimeError("the server is closed")
+                found = self._running.get(kind)
+                if found is None:
+                    found = self._running[kind] = make()
+        return cast(E, found)
+
+    def has(self, kind: type) -> bool:
+        """Whether an engine of a kind runs."""
+        return kind in self._running
+
+    def close(self) -> None:
+        """End all of them, those that were made last first. Harmless when called twice."""
+        with self._lock:
+            self._closed = True
+            while self._running:
+                self._running.popitem()[1].close()

@@ -1,0 +1,1 @@
+"""Lambda: functions that really run, in sandboxes on this machine."""

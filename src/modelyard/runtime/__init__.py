@@ -1,0 +1,1 @@
+"""Running what others wrote: a workload in a sandbox, on this machine."""

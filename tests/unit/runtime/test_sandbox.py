@@ -1,0 +1,435 @@
+"""The sandbox against programs that mean harm, and programs that only go wrong."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelyard.runtime.base import USER, order_of, python_mounts
+from modelyard.runtime.process import Heard, Runtime, Sandbox
+from modelyard.runtime.workload import MEBIBYTE, CannotRun, Ended, Limits, Mount, Workload
+
+pytestmark = pytest.mark.ours
+
+
+@pytest.fixture(scope="module")
+def runtime() -> Iterator[Runtime]:
+    started = Runtime()
+    try:
+        yield started
+    finally:
+        started.close()
+
+
+class Run:
+    """A program that runs in a sandbox, and what it printed."""
+
+    def __init__(self, runtime: Runtime, program: str, *arguments: str, **settings: Any) -> None:
+        self.lines: list[str] = []
+        self.workload = Workload(
+            sys.executable,
+            ("-I", "-c", textwrap.dedent(program), *arguments),
+            settings.pop("environment", {"PATH": "/usr/bin:/bin"}),
+            (*python_mounts(), *settings.pop("mounts", ())),
+            timeout=settings.pop("timeout", 20.0),
+            **settings,
+        )
+        heard = Heard(lambda line: self.lines.append(line.decode()), lambda _: None)
+        self.sandbox: Sandbox = runtime.start(self.workload, heard)
+
+    def end(self) -> Ended:
+        """How it ended, once it has."""
+        return self.sandbox.over.result(30)
+
+    def told(self) -> Any:
+        """What it printed last, as JSON; it must have ended well."""
+        ended = self.end()
+        assert ended.exit_code == 0, (ended, self.lines)
+        return json.loads(self.lines[-1])
+
+    def wait_for(self, line: str) -> None:
+        """Return once it printed a line."""
+        deadline = time.monotonic() + 20
+        while line not in self.lines:
+            assert time.monotonic() < deadline and not self.sandbox.over.done(), self.lines
+            time.sleep(0.01)
+
+
+def test_nothing_of_the_machine_is_seen_but_programs_and_libraries(runtime: Runtime, tmp_path: Path):
+    """A workload sees neither the data directory, nor homes, nor the server's environment, nor who else there is; and it can
+    write nowhere but in its own /tmp and where it was given a folder."""
+    secret = tmp_path / "data" / "keys" / "master.key"
+    secret.parent.mkdir(parents=True)
+    secret.write_text("the key")
+    program = """
+        import json, os, sys
+        seen = {}
+        for path in (sys.argv[1], "/etc/shadow", "/root/.bashrc", "/proc/1/environ", "/proc/1/root/etc/shadow", "/proc/kcore",
+                     "/dev/mem", "/dev/sda", "/dev/kvm", "/sys/kernel", "/run", "/home"):
+            try:
+                with open(path, "rb") as file:
+                    seen[path] = file.read(16).decode(errors="replace")
+            except IsADirectoryError:
+                seen[path] = os.listdir(path)
+            except OSError as error:
+                pass
+        written = []
+        for folder, _, _ in os.walk("/"):
+            if folder.startswith(("/proc", "/dev/shm", "/tmp", "/usr/share", "/usr/lib/python3")):
+                continue
+            try:
+                with open(folder + "/intruder", "w"): written.append(folder)
+            except OSError:
+                pass
+        open("/tmp/mine", "w").write("x")
+        processes = [name for name in os.listdir("/proc") if name.isdecimal()]
+        print(json.dumps({"seen": seen, "written": written, "environment": dict(os.environ), "processes": len(processes),
+                          "user": os.getuid(), "host": os.uname()[1]}))
+    """
+    told = Run(runtime, program, str(secret), environment={"ONLY": "this"}).told()
+    assert told["seen"] == {}
+    assert told["written"] == []
+    assert {name: value for name, value in told["environment"].items() if name != "LC_CTYPE"} == {"ONLY": "this"}
+    assert told["processes"] == 2
+    assert (told["user"], told["host"]) == (USER, "sandbox")
+
+
+def test_data_directory_within_what_is_mounted_stays_hidden(runtime: Runtime, tmp_path: Path):
+    """A hidden folder is empty and closed inside, even when the folder it is in is shown."""
+    shown = tmp_path / "shown"
+    (shown / "data").mkdir(parents=True)
+    (shown / "data" / "secret").write_text("the key")
+    (shown / "open").write_text("for all")
+    for folder in (shown, tmp_path):
+        folder.chmod(0o755)
+    program = """
+        import json, os
+        try:
+            found = os.listdir("/shown/data")
+        except PermissionError:
+            found = "closed"
+        print(json.dumps([found, open("/shown/open").read()]))
+    """
+    run = Run(runtime, program, mounts=(Mount(shown, "/shown"),), hidden=(shown / "data",))
+    assert run.told() == ["closed", "for all"]
+
+
+def test_folder_is_writable_only_when_it_is_given_so(runtime: Runtime, tmp_path: Path):
+    """What is mounted to be read cannot be written, remounted or made executable as root; what is mounted to be written can."""
+    for name in ("read", "write"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(0o777)
+    program = """
+        import json, os, subprocess
+        def fails(*command):
+            return subprocess.run(command, capture_output=True).returncode != 0
+        def attempt(action):
+            try:
+                return action() or "done"
+            except OSError as error:
+                return type(error).__name__
+        print(json.dumps({
+            "read": attempt(lambda: open("/opt/ml/read/new", "w").close()),
+            "write": attempt(lambda: open("/opt/ml/write/new", "w").close()),
+            "remount": fails("/usr/bin/mount", "-o", "remount,rw", "/opt/ml/read"),
+            "unshare": fails("/usr/bin/unshare", "--user", "--map-root-user", "true"),
+        }))
+    """
+    mounts = (Mount(tmp_path / "read", "/opt/ml/read"), Mount(tmp_path / "write", "/opt/ml/write", read_only=False))
+    told = Run(runtime, program, mounts=mounts).told()
+    assert told == {"read": "OSError", "write": "done", "remount": True, "unshare": True}
+    assert [path.name for path in (tmp_path / "write").iterdir()] == ["new"]
+
+
+def test_no_network_but_its_own(runtime: Runtime):
+    """A workload reaches no address of the machine or of others, by no kind of socket; a port that it opens is in nobody's way,
+    and is reached through the runtime alone."""
+    with socket.create_server(("127.0.0.1", 0)) as host:
+        port = host.getsockname()[1]
+        program = """
+            import json, socket, sys
+            failed = {}
+            for family, address in ((socket.AF_INET, ("127.0.0.1", int(sys.argv[1]))), (socket.AF_INET, ("1.1.1.1", 53)),
+                                    (socket.AF_INET6, ("2606:4700:4700::1111", 53)), (socket.AF_INET, ("169.254.169.254", 80))):
+                with socket.socket(family) as one:
+                    one.settimeout(2)
+                    try:
+                        one.connect(address)
+                    except OSError as error:
+                        failed[address[0]] = type(error).__name__
+            for name, family in (("AF_VSOCK", 40), ("AF_PACKET", 17), ("AF_ALG", 38), ("AF_BLUETOOTH", 31)):
+                try:
+                    socket.socket(family, socket.SOCK_SEQPACKET if name == "AF_ALG" else socket.SOCK_STREAM, 0).close()
+                except OSError as error:
+                    failed[name] = type(error).__name__
+            listener = socket.create_server(("0.0.0.0", 8080))
+            print(json.dumps(failed))
+            print("ready", flush=True)
+            while True:
+                peer, _ = listener.accept()
+                peer.sendall(b"hello from inside " + peer.recv(10))
+                peer.close()
+        """
+        runs = [Run(runtime, program, str(port)) for _ in range(2)]
+        for run in runs:
+            run.wait_for("ready")
+            failed = json.loads(run.lines[0])
+            assert failed.keys() == {
+                *("127.0.0.1", "1.1.1.1", "2606:4700:4700::1111", "169.254.169.254"),
+                *("AF_VSOCK", "AF_PACKET", "AF_ALG", "AF_BLUETOOTH"),
+            }
+        host.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            host.accept()
+        for number, run in enumerate(runs):
+            with run.sandbox.connect(8080).result(5) as connection:
+                connection.settimeout(5)
+                connection.sendall(str(number).encode())
+                assert connection.recv(100) == f"hello from inside {number}".encode()
+            with pytest.raises(ConnectionRefusedError):
+                run.sandbox.connect(8081).result(5)
+            run.sandbox.stop(0)
+            assert run.end().reason == "stopped"
+        with pytest.raises(ConnectionRefusedError):
+            runs[0].sandbox.connect(8080).result(5)
+
+
+def test_server_answers_on_sockets_of_the_private_network(runtime: Runtime):
+    """A listener that the workload may reach is handed to the server, which accepts on it directly."""
+    program = """
+        import socket
+        with socket.create_connection(("127.0.0.1", 9001)) as one:
+            print(one.recv(100).decode(), flush=True)
+    """
+    run = Run(runtime, program, listeners=(9001,))
+    listener = run.sandbox.listeners.pop(9001)
+    with listener:
+        listener.settimeout(10)
+        peer, address = listener.accept()
+        with peer:
+            peer.sendall(b"from the server")
+    assert address[0] == "127.0.0.1"
+    assert run.end().exit_code == 0
+    assert run.lines == ["from the server"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "program"),
+    [
+        (Limits(processes=50), "import os\nwhile True: os.fork()"),
+        (Limits(memory=100 * MEBIBYTE), "kept = []\nwhile True: kept.append(b'x' * 1_000_000)"),
+        (
+            Limits(memory=100 * MEBIBYTE),
+            "import os, time\nfor _ in range(9):\n    if not os.fork():\n        kept = b'x' * 30_000_000\n        break\ntime.sleep(60)",
+        ),
+        (
+            Limits(memory=64 * MEBIBYTE, scratch=10 * MEBIBYTE),
+            "with open('/tmp/full', 'wb') as f:\n    while True: f.write(b'x' * 1000000)",
+        ),
+        (Limits(memory=10 * MEBIBYTE), "with open('/dev/shm/full', 'wb') as f:\n    while True: f.write(b'x' * 1000000)"),
+        (Limits(file_bytes=1000), "with open('/tmp/full', 'wb') as f:\n    f.write(b'x' * 2000)"),
+        (Limits(cpu_seconds=1), "while True: pass"),
+        (Limits(open_files=20), "kept = [open('/dev/null') for _ in range(30)]"),
+    ],
+    ids=["forks", "allocates", "allocates in many", "fills /tmp", "fills /dev/shm", "large file", "computes", "opens files"],
+)
+def test_limits_hold(runtime: Runtime, limits: Limits, program: str):
+    """A program that takes more than it may fails or is ended, soon, and leaves no process behind."""
+    before = _processes()
+    run = Run(runtime, program, limits=limits, timeout=10.0)
+    ended = run.end()
+    assert ended.exit_code != 0
+    assert ended.reason in ("", "memory") or "os.fork" in program
+    _settled(before)
+
+
+def test_whole_tree_ends_with_the_workload_and_on_stop(runtime: Runtime):
+    """Processes that left their parent, ignore SIGTERM and detached themselves are gone when the workload is stopped, or ends."""
+    program = """
+        import os, signal, sys, time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for _ in range(3):
+            if not os.fork():
+                os.setsid()
+                if os.fork(): os._exit(0)
+                time.sleep(1000)
+        print("ready", flush=True)
+        if sys.argv[1] == "stay": time.sleep(1000)
+    """
+    before = _processes()
+    run = Run(runtime, program, "leave")
+    assert run.end().exit_code == 0
+    _settled(before)
+    run = Run(runtime, program, "stay")
+    run.wait_for("ready")
+    begun = time.monotonic()
+    run.sandbox.stop(0.3)
+    assert (run.end().signal, run.end().reason) == (9, "stopped")
+    assert 0.2 < time.monotonic() - begun < 5
+    _settled(before)
+
+
+def test_workload_that_is_asked_to_end_may_tidy_up(runtime: Runtime):
+    """SIGTERM comes first, and the exit code of a program that heeds it is told."""
+    program = """
+        import signal, sys, time
+        def tidy(*_):
+            print("tidied", flush=True)
+            sys.exit(7)
+        signal.signal(signal.SIGTERM, tidy)
+        print("ready", flush=True)
+        time.sleep(1000)
+    """
+    run = Run(runtime, program)
+    run.wait_for("ready")
+    run.sandbox.stop(10)
+    assert run.end() == Ended(7, None, "stopped", run.end().peak_memory)
+    assert run.lines[-1] == "tidied"
+
+
+def test_timeout_ends_it(runtime: Runtime):
+    """A workload with a timeout is ended when it is over."""
+    run = Run(runtime, "import time\ntime.sleep(1000)", timeout=0.3)
+    assert run.end().reason == "timeout"
+
+
+def test_output_comes_line_by_line_and_whole(runtime: Runtime):
+    """Every line arrives, in order, from both streams, and the last one without its end too."""
+    program = "import sys\nfor n in range(20000): print(n)\nsys.stdout.flush()\nsys.stderr.write('last')"
+    run = Run(runtime, program)
+    assert run.end().exit_code == 0
+    assert run.lines == [*map(str, range(20000)), "last"]
+
+
+def test_what_cannot_be_started_is_said_in_a_sentence(runtime: Runtime):
+    """A program that is not there, or a folder, is told at once and by name."""
+    heard = Heard(lambda _: None, lambda _: None)
+    with pytest.raises(CannotRun, match=r"/usr/bin/nothing-like-this cannot be started: .*No such file"):
+        runtime.start(Workload("/usr/bin/nothing-like-this"), heard)
+    with pytest.raises(CannotRun, match="No such file"):
+        runtime.start(Workload("/usr/bin/true", mounts=(Mount(Path("/not/there"), "/opt/x"),)), heard)
+
+
+def test_workloads_die_with_the_server(tmp_path: Path):
+    """After kill -9 of the process that runs the runtime nothing of its sandboxes is left."""
+    before = _processes()
+    program = textwrap.dedent(
+        """
+        import sys, time
+        from modelyard.runtime.base import python_mounts
+        from modelyard.runtime.process import Heard, Runtime
+        from modelyard.runtime.workload import Workload
+        runtime = Runtime()
+        code = "import os, time; os.fork(); time.sleep(1000)"
+        for _ in range(3):
+            runtime.start(Workload(sys.executable, ("-c", code), {}, python_mounts()), Heard(lambda _: None, lambda _: None))
+        print("ready", flush=True)
+        time.sleep(1000)
+        """
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline() == "ready\n"
+            assert len(_processes() - before) >= 10
+        finally:
+            server.kill()
+    _settled(before)
+
+
+def test_many_start_and_end_at_once_without_leaving_anything(runtime: Runtime):
+    """Thirty sandboxes from several threads leave no process and no descriptor behind."""
+    Run(runtime, "pass").end()
+    before, descriptors = _processes(), _descriptors()
+
+    def several() -> None:
+        for _ in range(6):
+            assert Run(runtime, "print('x')").end().exit_code == 0
+
+    threads = [threading.Thread(target=several) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    _settled(before)
+    assert _descriptors() <= descriptors
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can start a process as somebody else")
+def test_works_for_who_is_not_root(tmp_path: Path):
+    """An ordinary user makes the same sandbox."""
+    python = shutil.which("python3", path="/usr/bin:/bin")
+    if python is None:
+        pytest.skip("there is no Python of the system, and this one may be in a folder that is closed to others")
+    source = Path(__file__).parents[3] / "src"
+    copied = Path("/tmp") / f"modelyard-test-{os.getpid()}"
+    shutil.copytree(source / "modelyard" / "runtime", copied / "modelyard" / "runtime")
+    (copied / "modelyard" / "__init__.py").touch()
+    for path in (copied, *copied.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    code = "import json, os, socket; print(json.dumps([os.getuid(), sorted(os.listdir('/')), os.path.exists('/etc/shadow')]))"
+    order = order_of(Workload(python, ("-I", "-c", code)))
+    start = "import sys; sys.path.append(sys.argv.pop(1)); from modelyard.runtime.inside.launcher import main; main()"
+    try:
+        done = subprocess.run(
+            [python, "-I", "-S", "-c", start, str(copied), str(theirs.fileno())],
+            input=json.dumps(order).encode(),
+            capture_output=True,
+            pass_fds=(theirs.fileno(),),
+            user=12345,
+            group=12345,
+            extra_groups=[],
+            env={},
+            cwd="/",
+            timeout=20,
+            check=True,
+        )
+    finally:
+        theirs.close()
+        shutil.rmtree(copied)
+    with contextlib.closing(ours):
+        told = {}
+        while message := ours.recv(4096):
+            told |= json.loads(message)
+    assert "started" in told, told
+    user, root, shadow = json.loads(done.stdout)
+    assert user == USER
+    assert not shadow
+    assert {"usr", "tmp", "proc", "dev", "etc"} <= set(root)
+
+
+def _processes() -> set[int]:
+    """The processes on this machine that belong to a sandbox: launchers and whatever they started."""
+    found = set()
+    for process in Path("/proc").iterdir():
+        if not process.name.isdecimal():
+            continue
+        with contextlib.suppress(OSError):
+            command = (process / "cmdline").read_bytes()
+            if b"modelyard.runtime.inside" in command or process.stat().st_uid == USER:
+                found.add(int(process.name))
+    return found
+
+
+def _descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def _settled(before: set[int]) -> None:
+    """Wait until no sandbox is left but those of before."""
+    deadline = time.monotonic() + 10
+    while left := _processes() - before:
+        assert time.monotonic() < deadline, f"{len(left)} processes are left"
+        time.sleep(0.02)
