@@ -1,5 +1,6 @@
 """The operations of hosting; importing this package declares them all."""
 
-from modelyard.endpoints.operations import endpoint_configs, model_integrity, models
+from modelyard.endpoints import own_program
+from modelyard.endpoints.operations import endpoint_configs, endpoints, invocations, model_integrity, models
 
-__all__ = ["endpoint_configs", "model_integrity", "models"]
+__all__ = ["endpoint_configs", "endpoints", "invocations", "model_integrity", "models", "own_program"]
