@@ -3,10 +3,14 @@
 import io
 import json
 import tarfile
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from botocore.config import Config
 from tests.running import RunningYard
 
 IMAGE = "modelyard/program:1"
@@ -16,7 +20,7 @@ TRUST = json.dumps(
         "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
     }
 )
-SERVER = '''
+SERVER = """
 import json, os, signal, sys, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -59,7 +63,7 @@ class Server(ThreadingHTTPServer):
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 print("serving", flush=True)
 Server(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
-'''
+"""
 
 
 def program(part: str = "") -> str:
@@ -174,6 +178,43 @@ class Deployer:
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         iam.put_role_policy(RoleName=self.named(name), PolicyName="does", PolicyDocument=policy)
         return arn
+
+
+class Load:
+    """Requests to an endpoint at a steady pace, whether the ones before are answered or not (an open loop)."""
+
+    def __init__(self, deployer: Deployer, endpoint: str, per_second: float = 50, threads: int = 8) -> None:
+        self.answers: Counter[bytes] = Counter()
+        self.failed: list[str] = []
+        self._client = deployer.yard.client("sagemaker-runtime", config=Config(max_pool_connections=threads))
+        self._endpoint = endpoint
+        self._pause = 1 / per_second
+        self._stopping = threading.Event()
+        self._pool = ThreadPoolExecutor(threads)
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        due = time.monotonic()
+        while not self._stopping.is_set():
+            self._pool.submit(self._one)
+            due += self._pause
+            time.sleep(max(0.0, due - time.monotonic()))
+
+    def _one(self) -> None:
+        try:
+            answer = self._client.invoke_endpoint(EndpointName=self._endpoint, Body=b"{}")["Body"].read()
+            self.answers[answer] += 1
+        except Exception as error:
+            self.failed.append(repr(error))
+
+    def __enter__(self) -> "Load":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+        self._pool.shutdown()
 
 
 def eventually(found: Callable[[], Any], seconds: float = 30) -> Any:

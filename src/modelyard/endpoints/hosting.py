@@ -78,23 +78,35 @@ class Hosting:
             return None
         fleet = self.fleets[pending.plan]
         if self.rollout is not None:
-            return self.rollout.advance(fleet, lambda: alarms(self.stored, pending))
+            return self.rollout.advance(fleet, self._old_is_whole, lambda: alarms(self.stored, pending))
         if fleet.healthy(pending.counts):
             return Outcome(Result.SUCCEEDED)
         failure = fleet.failure()
         return None if failure is None else Outcome(Result.FAILED, failure)
+
+    def _old_is_whole(self) -> bool:
+        """Whether the fleet that serves could serve alone, as far as that depends on this deployment."""
+        assert self.serving is not None, "what is updated has served"
+        fleet = self.fleets.get(self.serving.plan)
+        return fleet is not None and (fleet.healthy(self.serving.counts) or fleet.failure() is not None)
 
     def route(self) -> Route | None:
         """Who answers now; None when nobody may be asked."""
         core = self.stored.endpoint
         if not core.is_serving or self.serving is None:
             return None
-        fleets = [(1.0, self.serving)]
-        if self.rollout is not None and self.rollout.share > 0:
-            share = self.rollout.share
-            fleets = [(share, self.rollout.deployment), (1.0 - share, self.serving)]
-        routed = [_fleet_route(share, one.variants, self.fleets.get(one.plan)) for share, one in fleets if share > 0]
-        return Route(core.at.name, routed)
+        share = 0.0 if self.rollout is None else self.rollout.share
+        return self._route((share, self.pending), (1.0 - share, self.serving))
+
+    def route_after(self, outcome: Outcome) -> Route | None:
+        """Who answers once the pending deployment has ended so: to be asked before anybody is told."""
+        return self._route((1.0, self.pending)) if outcome.result is Result.SUCCEEDED else self.route()
+
+    def _route(self, *fleets: tuple[float, Deployment | None]) -> Route:
+        routed = [
+            _fleet_route(share, one.variants, self.fleets.get(one.plan)) for share, one in fleets if one is not None and share > 0
+        ]
+        return Route(self.stored.endpoint.at.name, routed)
 
     @property
     def is_idle(self) -> bool:

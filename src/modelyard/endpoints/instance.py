@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from modelyard.endpoints.deployment import Hosted
-from modelyard.endpoints.upstream import Lost, Upstream
+from modelyard.endpoints.upstream import Lost, TooLate, Upstream
 from modelyard.runtime.process import Sandbox
 from modelyard.runtime.workload import Ended
 
@@ -24,8 +24,11 @@ BETWEEN_FIRST_PINGS = 0.05
 BETWEEN_PINGS = 5.0
 PINGS_MISSED = 6
 """After so many in a row without an answer, and no request answered meanwhile, an instance is replaced."""
+LONGEST_500 = 20.0
+"""A container that answers its first pings with 500 for so long will not come up."""
 DRAIN_SECONDS = 65.0
 """How long requests that are under way may take to finish: one takes 60 seconds at most."""
+LAST_LOOK_SECONDS = 0.25
 STOP_SECONDS = 10.0
 """Between SIGTERM and SIGKILL."""
 _PING = b"GET /ping HTTP/1.1\r\nHost: localhost:8080\r\nAccept: */*\r\n\r\n"
@@ -73,6 +76,8 @@ class Instance:
     """Called when its state has changed, on any thread."""
     closers: list[Callable[[], None]] = field(default_factory=list)
     """Called once it has ended."""
+    tells_failure: bool = False
+    """Whether its program answers /ping with 500 only when it will never serve."""
     state: State = State.STARTING
     failure: Failure | None = None
     outstanding: int = 0
@@ -162,15 +167,23 @@ class Instance:
         while self.state is State.HEALTHY:
             await asyncio.sleep(BETWEEN_PINGS)
             before = self.answered
-            well = await self._ping()
+            well = (await self._ping())[0] == 200
             missed = 0 if well or self.answered != before else missed + 1
             if missed >= PINGS_MISSED:
                 self.end(Failure("It did not answer /ping any more."))
 
     async def _first_pings(self) -> bool:
         """Ping until it answers; False when that takes too long."""
+        failed_since: float | None = None
         while self.state is State.STARTING:
-            if await self._ping():
+            status, body = await self._ping()
+            now = time.monotonic()
+            failed_since = None if status != 500 else failed_since or now
+            if failed_since is not None and (self.tells_failure or now - failed_since > LONGEST_500):
+                said = body[:512].decode("utf-8", "replace").strip()
+                self.end(Failure(f"It answered /ping with 500. {said}".strip(), final=True))
+                return False
+            if status == 200:
                 with self._lock:
                     if self.state is not State.STARTING:
                         return False
@@ -183,19 +196,20 @@ class Instance:
             await asyncio.sleep(BETWEEN_FIRST_PINGS)
         return False
 
-    async def _ping(self) -> bool:
-        """Whether all of its containers are well."""
+    async def _ping(self) -> tuple[int, bytes]:
+        """What its containers answer to /ping: 200 if all do, otherwise the first that does not; 0 for no answer."""
         for container in self.containers:
             try:
-                async with asyncio.timeout(PING_SECONDS):
-                    answer = await container.upstream.ask(_PING)
-            except (Lost, OSError, TimeoutError):
-                return False
+                answer = await container.upstream.ask(_PING, seconds=PING_SECONDS)
+            except (Lost, TooLate, OSError):
+                return 0, b""
             if answer.status != 200:
-                return False
-        return True
+                return answer.status, answer.body
+        return 200, b""
 
     async def _drain(self) -> None:
+        # A request may be about to be sent by the route before.
+        await asyncio.sleep(LAST_LOOK_SECONDS)
         deadline = time.monotonic() + DRAIN_SECONDS
         while self.outstanding and time.monotonic() < deadline:
             await asyncio.sleep(0.02)

@@ -17,9 +17,9 @@ from modelyard.endpoints.credentials_desk import PATH, Desk
 from modelyard.endpoints.deployment import Hosted
 from modelyard.endpoints.instance import PORT, Failure, Instance
 from modelyard.endpoints.model import Document, Name, Runnable
-from modelyard.endpoints.model_files import ModelFiles, NoModelData, Unpacked
+from modelyard.endpoints.model_files import MODEL, ModelFiles, NoModelData, Unpacked
+from modelyard.runtime.image_programs import ImageProgram, ImageTask, NoProgram, program_of
 from modelyard.runtime.process import Heard, Runtime, Sandbox
-from modelyard.runtime.programs import NoProgram, Program, program_of
 from modelyard.runtime.workload import MEBIBYTE, CannotRun, Ended, Limits, Mount, Workload
 from modelyard.storage.errors import StorageUnavailable
 
@@ -108,9 +108,13 @@ class Launching:
     def _start_one(self, instance: Instance, part: Part) -> Sandbox:
         acting = context_of(self._dispatcher, part.at, part.hosted.role)
         image = next((one for one in part.container.artifacts if one.kind == "Image"), None)
-        program = program_of(part.container.definition["Image"], None if image is None else image.digest, "serve")
         unpacked = self._files.take(part.name, part.container, lambda one: self._read(acting, one))
         instance.closers += [one.give_back for one in unpacked]
+        model = next((one.folder for one in unpacked if one.target == MODEL), None)
+        uri, digest = part.container.definition["Image"], None if image is None else image.digest
+        program = program_of(ImageTask(uri, digest, "serve", self._dispatcher.settings.data, model))
+        instance.closers.append(program.close)
+        instance.tells_failure = program.tells_failure
         stream = self._stream(instance, part)
 
         def hear(line: bytes) -> None:
@@ -171,7 +175,7 @@ class Launching:
             closers.append(lambda: self._runtime.call(server.close))
         return closers
 
-    def _workload(self, part: Part, program: Program, unpacked: list[Unpacked]) -> Workload:
+    def _workload(self, part: Part, program: ImageProgram, unpacked: list[Unpacked]) -> Workload:
         ports: tuple[int, ...] = () if part.hosted.isolated else (API_PORT,)
         if part.hosted.role is not None and ports:
             ports += (CREDENTIALS_PORT,)
@@ -188,7 +192,7 @@ class Launching:
         )
 
 
-def _variables(part: Part, program: Program) -> Mapping[str, str]:
+def _variables(part: Part, program: ImageProgram) -> Mapping[str, str]:
     """The environment of a container, as SageMaker sets it; what its model sets goes over what its image does."""
     region = part.at.region
     given: dict[str, str] = {

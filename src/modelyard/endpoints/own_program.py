@@ -8,14 +8,14 @@ import re
 import sys
 
 from modelyard.runtime.base import python_mounts
-from modelyard.runtime.programs import Program, knows_programs
+from modelyard.runtime.image_programs import ImageProgram, ImageTask, knows_images
 
 IMAGE = re.compile(r"(?:[^/]+/)?modelyard/program(?::[A-Za-z0-9._-]+)?")
 
 
-@knows_programs
-def own_program(uri: str, _digest: str | None, task: str) -> Program | None:
+@knows_images
+def own_program(task: ImageTask) -> ImageProgram | None:
     """The program that a model brings along."""
-    if task != "serve" or not IMAGE.fullmatch(uri):
+    if task.word != "serve" or not IMAGE.fullmatch(task.uri):
         return None
-    return Program(sys.executable, ("serve.py",), {"PYTHONUNBUFFERED": "1"}, python_mounts(), "/opt/ml/model")
+    return ImageProgram(sys.executable, ("serve.py",), {"PYTHONUNBUFFERED": "1"}, python_mounts(), "/opt/ml/model")

@@ -11,8 +11,8 @@ from typing import Any
 
 from modelyard.aws.errors import AwsError
 from modelyard.endpoints.instance import Container, Instance, State
-from modelyard.endpoints.routes import Key, Route, Routes, VariantRoute
-from modelyard.endpoints.upstream import Answer, Lost
+from modelyard.endpoints.routes import Key, Routes, VariantRoute
+from modelyard.endpoints.upstream import Answer, Lost, TooLate
 
 SECONDS = 60.0
 """How long a container may take to answer."""
@@ -72,6 +72,9 @@ class Relay:
         tried: list[Instance] = []
         while True:
             variant = self._variant(invocation)
+            if variant is None:
+                await self._wait(invocation, deadline)
+                continue
             instance = variant.next(tried) or (variant.next() if tried else None)
             if not isinstance(instance, Instance) or instance.state not in (State.HEALTHY, State.DRAINING):
                 await self._wait(invocation, deadline)
@@ -95,19 +98,18 @@ class Relay:
                 if not kept:
                     instance.outstanding -= 1
 
-    def _variant(self, invocation: Invocation) -> VariantRoute:
-        route = self._route(invocation)
+    def _variant(self, invocation: Invocation) -> VariantRoute | None:
+        """The variant for a request; None for an endpoint that is not run here yet. Raises AwsError."""
+        route = self.routes.get(invocation.key)
+        if route is None:
+            return None
+        if route.name != invocation.name:
+            raise not_found(invocation.name, invocation.key[0])
         target = invocation.request.get("TargetVariant")
         variant = route.choose(target)
         if variant is None:
             raise invalid(f"The variant {target} is not found in the endpoint {invocation.name}.")
         return variant
-
-    def _route(self, invocation: Invocation) -> Route:
-        route = self.routes.get(invocation.key)
-        if route is None or route.name != invocation.name:
-            raise not_found(invocation.name, invocation.key[0])
-        return route
 
     async def _wait(self, invocation: Invocation, deadline: float) -> None:
         """Let a moment pass in which an instance may come up. Raises AwsError when there was time enough."""
@@ -150,21 +152,14 @@ class Relay:
     async def _answer(
         self, invocation: Invocation, variant: VariantRoute, instance: Instance, container: Container, sent: bytes, streams: bool
     ) -> Answer:
-        asked = asyncio.ensure_future(container.upstream.ask(sent, streams=streams), loop=self.loop)
-        timer = self.loop.call_later(SECONDS, asked.cancel)
         try:
-            return await asked
-        except asyncio.CancelledError:
-            if timer.when() > self.loop.time():
-                asked.cancel()
-                raise
+            return await container.upstream.ask(sent, streams=streams, seconds=SECONDS)
+        except TooLate:
             text = (
                 f"Your invocation timed out while waiting for a response from container {container.name}. Review the latency"
                 " metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
             )
             raise self._model_error(invocation, variant, instance, container.name, 0, text.encode()) from None
-        finally:
-            timer.cancel()
 
     def _broken(self, invocation: Invocation, variant: VariantRoute, instance: Instance, text: str) -> AwsError:
         return self._model_error(invocation, variant, instance, instance.containers[0].name, 0, text.encode())

@@ -42,6 +42,8 @@ class Rollout:
     since: float = field(default_factory=time.monotonic)
     """When the phase began, on the monotonic clock."""
     began: float = field(default_factory=time.monotonic)
+    reverting: Outcome | None = None
+    """How it has ended, while the old fleet gets back what it gave up for it; the new one serves until then."""
 
     @classmethod
     def of(cls, deployment: Deployment) -> "Rollout":
@@ -67,8 +69,8 @@ class Rollout:
 
     def kept(self, counts: dict[str, int]) -> dict[str, int]:
         """Instances of the old fleet, of so many."""
-        part = 1.0 if not self.place and self.phase is not Phase.BAKING else self._kept_part()
-        return traffic.part_of(counts, part)
+        whole = self.reverting is not None or (not self.place and self.phase is not Phase.BAKING)
+        return traffic.part_of(counts, 1.0 if whole else self._kept_part())
 
     def _kept_part(self) -> float:
         return self.stage.kept if self.phase is Phase.BAKING else self.stages[self.place - 1].kept
@@ -80,8 +82,15 @@ class Rollout:
             return {"Status": str(self.phase), "StatusMessage": self.stage.message}
         return {"Status": str(self.phase), "StatusMessage": f"Launching {sum(self.wanted.values())} instance(s)."}
 
-    def advance(self, fleet: Fleet, alarms: Callable[[], Sequence[str]]) -> Outcome | None:
-        """Go on as far as can be now; how it ended, once it has."""
+    def advance(self, fleet: Fleet, old: Callable[[], bool], alarms: Callable[[], Sequence[str]]) -> Outcome | None:
+        """Go on as far as can be now; how it ended, once it has. `old` tells whether the old fleet is whole."""
+        outcome = self.reverting or self._advance(fleet, alarms)
+        if outcome is None or outcome.result is Result.SUCCEEDED or old():
+            return outcome
+        self.reverting = outcome
+        return None
+
+    def _advance(self, fleet: Fleet, alarms: Callable[[], Sequence[str]]) -> Outcome | None:
         failure = fleet.failure()
         if failure is not None:
             return Outcome(Result.FAILED, failure)

@@ -18,6 +18,7 @@ from modelyard.endpoints.acting import context_of
 from modelyard.endpoints.deployment import FIRST, Deployment, Kind, Result, Stored
 from modelyard.endpoints.endpoint import Status
 from modelyard.endpoints.fleet import instance_id
+from modelyard.endpoints.forwarding import Forwarding
 from modelyard.endpoints.hosting import Hosting
 from modelyard.endpoints.instance import Instance
 from modelyard.endpoints.launching import Launching
@@ -40,6 +41,7 @@ class Serving:
         self.loop: asyncio.AbstractEventLoop = self._runtime.loop if dispatcher.reception is None else dispatcher.reception.loop
         self.routes = Routes()
         self.relay = Relay(self.routes, self.loop)
+        self.forwarding = Forwarding(self.loop)
         self.ownership = Ownership(dispatcher)
         self._launching = Launching(dispatcher, self._runtime)
         self._hostings: dict[int, Hosting] = {}
@@ -117,7 +119,7 @@ class Serving:
 
     def _steer(self, hosting: Hosting) -> None:
         outcome = hosting.steer(lambda variant, plan: self._launch(hosting.stored, variant, plan), self._ringing)
-        self.routes.put(hosting.key, hosting.route())
+        self.routes.put(hosting.key, hosting.route() if outcome is None else hosting.route_after(outcome))
         if outcome is not None:
             self._conclude(hosting, outcome)
         elif hosting.stored.endpoint.status is Status.DELETING and hosting.is_idle:

@@ -29,6 +29,10 @@ class Lost(Exception):
         self.answered = answered
 
 
+class TooLate(Exception):
+    """There was no answer in time; the request may be under way still."""
+
+
 @dataclass(slots=True)
 class Answer:
     """What a container answered."""
@@ -49,6 +53,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser: Any = None
         self._waiter: asyncio.Future[Answer] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._streams = False
         self._reset()
 
@@ -66,15 +71,26 @@ class Connection(asyncio.Protocol):
         """Whether another request may be sent."""
         return self._transport is not None and not self._transport.is_closing()
 
-    def send(self, request: bytes, *, streams: bool) -> "asyncio.Future[Answer]":
-        """Send a request; what comes of it. Fails with Lost."""
+    def send(self, request: bytes, *, streams: bool, seconds: float) -> "asyncio.Future[Answer]":
+        """Send a request; what comes of it. Fails with Lost, and with TooLate when no answer has begun (or ended, where it does
+        not stream) in time."""
         assert self._transport is not None
         self._reset()
         self._streams = streams
         self._parser = httptools.HttpResponseParser(self)
         self._waiter = self._upstream.loop.create_future()
+        self._timer = self._upstream.loop.call_later(seconds, self._too_late)
         self._transport.write(request)
         return self._waiter
+
+    def _too_late(self) -> None:
+        self._fail(TooLate())
+        self.abort()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def abort(self) -> None:
         """End the connection, and with it what is on its way."""
@@ -123,6 +139,7 @@ class Connection(asyncio.Protocol):
         self._until_end = "content-length" not in self._headers and "transfer-encoding" not in self._headers
         self._until_end = self._until_end and status not in (204, 304) and status >= 200
         if self._streams and status == 200 and self._waiter is not None and not self._waiter.done():
+            self._cancel_timer()
             self._pieces = asyncio.Queue()
             self._waiter.set_result(Answer(status, self._headers, pieces=self._read(self._pieces)))
 
@@ -149,6 +166,7 @@ class Connection(asyncio.Protocol):
     # --- what becomes of a request --------------------------------------------------------------
 
     def _complete(self) -> None:
+        self._cancel_timer()
         parser, self._parser = self._parser, None
         kept = not self._until_end and parser.should_keep_alive()
         waiter, self._waiter = self._waiter, None
@@ -166,6 +184,7 @@ class Connection(asyncio.Protocol):
                 self._transport.close()
 
     def _fail(self, error: Exception) -> None:
+        self._cancel_timer()
         self._parser = None
         waiter, self._waiter = self._waiter, None
         if self._pieces is not None:
@@ -205,18 +224,18 @@ class Upstream:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._closed = False
 
-    async def ask(self, request: bytes, *, streams: bool = False) -> Answer:
-        """Send a request. Raises Lost, and ConnectionError when nobody listens."""
+    async def ask(self, request: bytes, *, streams: bool = False, seconds: float = 60.0) -> Answer:
+        """Send a request. Raises Lost, TooLate, and ConnectionError when nobody listens."""
         idle = self._idle
         while idle:
             connection = idle.pop()
             if connection.usable:
-                return await self._sent(connection, request, streams)
-        return await self._sent(await self._new(), request, streams)
+                return await self._sent(connection, request, streams, seconds)
+        return await self._sent(await self._new(), request, streams, seconds)
 
-    async def _sent(self, connection: Connection, request: bytes, streams: bool) -> Answer:
+    async def _sent(self, connection: Connection, request: bytes, streams: bool, seconds: float) -> Answer:
         try:
-            return await connection.send(request, streams=streams)
+            return await connection.send(request, streams=streams, seconds=seconds)
         except asyncio.CancelledError:
             connection.abort()
             raise

@@ -219,7 +219,8 @@ class Application:
             relayed = self.dispatcher.admit_and_begin(call)
         else:
             relayed = await self.reads.run(self.dispatcher.admit_and_begin, call)
-        return call.model.serialize(await relayed.begin(), call.request_id)
+        found = await relayed.begin()
+        return found if isinstance(found, HttpResponse) else call.model.serialize(found, call.request_id)
 
     # --- what they are made of ------------------------------------------------------------------
 
