@@ -11,7 +11,20 @@ import typer
 from modelyard.access.accounts import AccountError
 from modelyard.access.keyring import KeyRingError
 from modelyard.aws.errors import AwsError
-from modelyard.cli import accounts, audit, backup, environment, groups, initialise, metadata, serve, users, version, versions
+from modelyard.cli import (
+    accounts,
+    audit,
+    backup,
+    endpoints,
+    environment,
+    groups,
+    initialise,
+    metadata,
+    serve,
+    users,
+    version,
+    versions,
+)
 from modelyard.cli.demo import command as demo
 from modelyard.cli.failure import CommandFailure
 from modelyard.settings import SettingsError
@@ -41,6 +54,7 @@ app.add_typer(users.app)
 app.add_typer(groups.app)
 app.add_typer(metadata.app)
 app.add_typer(versions.app)
+app.add_typer(endpoints.app)
 app.add_typer(audit.app)
 backup.add_to(app)
 demo.add_to(app)

@@ -53,6 +53,8 @@ class Hosted:
     """Whether its containers are invoked one by one, by their hostnames, and not one after the other."""
     first_check_seconds: float
     instance_type: str
+    document: Document
+    """What DescribeModel answered."""
     containers: Sequence[Runnable]
 
     def name_of(self, index: int) -> str:

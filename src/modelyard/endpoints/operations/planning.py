@@ -1,6 +1,6 @@
 """What a deployment is to run, put down whole when it begins: configuration, models, and a hold of its own on their bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import orjson
@@ -86,15 +86,15 @@ def holder(number: int) -> str:
     return f"modelyard:endpoint-deployment/{number}"
 
 
-def hold_again(context: Context, number: int, hosted: dict[str, Hosted]) -> dict[str, Hosted]:
-    """What an earlier deployment ran, held for a new one. Raises ValidationException when some of it is gone."""
+def hold_again(context: Context, held_as: str, hosted: Mapping[str, Hosted]) -> dict[str, Hosted]:
+    """What an earlier deployment ran, held for somebody else. Raises ValidationException when some of it is gone."""
 
     def held(artifact: Artifact) -> Artifact:
         keeps = keeper()
         if keeps is None or not artifact.objects:
             return artifact
         try:
-            objects = [{**one, "Pin": keeps.hold(context.tx, holder(number), one["Pin"])} for one in artifact.objects]
+            objects = [{**one, "Pin": keeps.hold(context.tx, held_as, one["Pin"])} for one in artifact.objects]
         except NotLookedUp as error:
             raise ValidationException(f"Could not find model data at {artifact.uri}. {error}") from None
         return replace(artifact, objects=objects)
@@ -126,6 +126,7 @@ def _hosted(context: Context, held_as: str, variant: Document) -> Hosted:
         direct=_direct(model),
         first_check_seconds=float(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", FIRST_CHECK_SECONDS)),
         instance_type=variant["InstanceType"],
+        document=model.document,
         containers=containers,
     )
 
