@@ -1,11 +1,13 @@
 """Endpoints through boto3: models that really answer, in sandboxed processes."""
 
+import json
 import re
+import time
 import zlib
 
 import pytest
-from botocore.exceptions import ClientError
-from tests.endpoints import Deployer, Load, program, says
+from botocore.exceptions import ClientError, EventStreamError
+from tests.endpoints import IMAGE, Deployer, Load, eventually, packed, program, says
 from tests.running import ACCOUNT, RunningYard, both_databases
 
 pytestmark = [pytest.mark.slow]
@@ -133,3 +135,200 @@ def test_weights_and_counts_change_while_it_serves(deployer: Deployer):
         deployer.sagemaker.update_endpoint_weights_and_capacities(
             EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "c", "DesiredWeight": 1.0}]
         )
+
+
+@pytest.mark.documented
+def test_what_containers_get_and_what_comes_back(deployer: Deployer):
+    """A container has SageMaker's environment, its role's credentials by which it reaches Modelyard, and the headers of the
+    request; its own headers come back, and what it prints is in CloudWatch Logs."""
+    part = """
+import boto3
+def invoke(body, headers):
+    print("asked", flush=True)
+    found = {
+        "environment": {name: os.environ.get(name) for name in ("MINE", "AWS_REGION", "SAGEMAKER_BIND_TO_PORT")},
+        "headers": dict(headers.items()),
+        "me": boto3.client("sts").get_caller_identity()["Arn"],
+        "model": sorted(os.listdir("/opt/ml/model")),
+        "writable": os.access("/opt/ml/model", os.W_OK),
+    }
+    return 200, json.dumps(found).encode(), {"Content-Type": "application/json", "X-Amzn-SageMaker-Custom-Attributes": "back"}
+"""
+    role = deployer.role("runs", "logs:*", "s3:GetObject", "sts:*")
+    deployer.model("m", program(part), ExecutionRoleArn=role, container={"Environment": {"MINE": "1"}})
+    name = deployer.config("m")
+    deployer.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    deployer.settled(name)
+    answer = deployer.runtime.invoke_endpoint(
+        EndpointName=name, Body=b"x", ContentType="text/csv", Accept="text/plain", CustomAttributes="there", InferenceId="7"
+    )
+    found = json.loads(answer["Body"].read())
+    assert answer["CustomAttributes"] == "back"
+    assert found["environment"] == {"MINE": "1", "AWS_REGION": "us-east-1", "SAGEMAKER_BIND_TO_PORT": "8080"}
+    headers = {key.lower(): value for key, value in found["headers"].items()}
+    assert (headers["content-type"], headers["accept"]) == ("text/csv", "text/plain")
+    assert (headers["x-amzn-sagemaker-custom-attributes"], headers["x-amzn-sagemaker-inference-id"]) == ("there", "7")
+    assert found["me"].endswith(f":assumed-role/{deployer.named('runs')}/SageMaker")
+    assert (found["model"], found["writable"]) == (["serve.py"], False)
+    logs = deployer.yard.client("logs")
+    group = f"/aws/sagemaker/Endpoints/{name}"
+
+    def lines() -> list[str]:
+        [stream] = logs.describe_log_streams(logGroupName=group)["logStreams"]
+        assert stream["logStreamName"].startswith("AllTraffic/i-")
+        events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
+        return [event["message"] for event in events]
+
+    assert eventually(lambda: "asked" in lines())
+
+
+@pytest.mark.documented
+def test_what_a_container_refuses(deployer: Deployer):
+    """A status other than 200 is a ModelError with the container's status, message and log stream; so is one that dies on it."""
+    part = """
+def invoke(body, headers):
+    if body == b"die":
+        os._exit(9)
+    return int(body), b"no: " + body, {}
+"""
+    name = deployer.deploy("m", program(part))
+    for status, whose in ((400, "client"), (503, "server")):
+        with pytest.raises(ClientError) as refused:
+            deployer.invoke(name, str(status).encode())
+        error = refused.value.response
+        assert (error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"]) == ("ModelError", 424)
+        text = f'Received {whose} error ({status}) from primary with message "no: {status}". See https://us-east-1.console.aws'
+        assert error["Error"]["Message"].startswith(text)
+        assert (error["OriginalStatusCode"], error["OriginalMessage"]) == (status, f"no: {status}")
+        assert f":log-group:/aws/sagemaker/Endpoints/{name}:log-stream:AllTraffic/i-" in error["LogStreamArn"]
+    with pytest.raises(ClientError, match=r"ModelError.*server error"):
+        deployer.invoke(name, b"die")
+    assert b"no" in eventually(lambda: _message(deployer, name))
+    with pytest.raises(ClientError, match="ValidationError"):
+        deployer.invoke(name, TargetVariant="other")
+    with pytest.raises(ClientError, match="6291456"):
+        deployer.invoke(name, b"x" * (6 * 1024 * 1024 + 1))
+
+
+def _message(deployer: Deployer, name: str) -> bytes:
+    try:
+        return deployer.invoke(name, b"400")
+    except ClientError as error:
+        return str(error.response.get("OriginalMessage", "")).encode()
+
+
+@pytest.mark.documented
+def test_an_answer_in_pieces(deployer: Deployer):
+    """InvokeEndpointWithResponseStream brings pieces as the container makes them; one that breaks off says so."""
+    part = """
+class Pieces(Handler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for word in (b"data: one\\n\\n", b"data: two\\n\\n"):
+            self.wfile.write(b"%x\\r\\n%b\\r\\n" % (len(word), word))
+            self.wfile.flush()
+            time.sleep(0.3)
+        if body == b"break":
+            os._exit(1)
+        self.wfile.write(b"0\\r\\n\\r\\n")
+Handler = Pieces
+"""
+    name = deployer.deploy("m", program(part))
+    began = time.monotonic()
+    answer = deployer.runtime.invoke_endpoint_with_response_stream(EndpointName=name, Body=b"x")
+    pieces, times = [], []
+    for event in answer["Body"]:
+        pieces.append(event["PayloadPart"]["Bytes"])
+        times.append(time.monotonic() - began)
+    assert pieces == [b"data: one\n\n", b"data: two\n\n"]
+    assert times[1] - times[0] > 0.2
+    assert (answer["ContentType"], answer["InvokedProductionVariant"]) == ("text/event-stream", "AllTraffic")
+    assert deployer.invoke(name) == b"data: one\n\ndata: two\n\n"
+    with pytest.raises(EventStreamError, match="ModelStreamError"):
+        list(deployer.runtime.invoke_endpoint_with_response_stream(EndpointName=name, Body=b"break")["Body"])
+
+
+@pytest.mark.documented
+def test_containers_in_a_row(deployer: Deployer):
+    """Containers of a pipeline get each other's answers; those that are invoked directly are chosen by hostname."""
+    for name in ("plus", "times"):
+        deployer.upload(name, packed(serve=program(f"def invoke(body, headers):\n    return 200, body + b' {name}', {{}}\n")))
+    containers = [
+        {"Image": IMAGE, "ModelDataUrl": f"s3://{deployer.bucket}/{name}/model.tar.gz", "ContainerHostname": name}
+        for name in ("plus", "times")
+    ]
+    for mode in ("Serial", "Direct"):
+        deployer.sagemaker.create_model(
+            ModelName=deployer.named(mode), Containers=containers, InferenceExecutionConfig={"Mode": mode}
+        )
+        name = deployer.config(mode)
+        deployer.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+        deployer.settled(name)
+    assert deployer.invoke(deployer.named("Serial"), b"x") == b"x plus times"
+    assert deployer.invoke(deployer.named("Direct"), b"x", TargetContainerHostname="times") == b"x times"
+    with pytest.raises(ClientError, match="TargetContainerHostname None is none of this endpoint's"):
+        deployer.invoke(deployer.named("Direct"))
+
+
+@pytest.mark.seen
+def test_the_missions_lambda_functions(deployer: Deployer):
+    """Look whether the endpoint is there, deploy to a new one, deploy to the existing one: the calls of the three functions."""
+    arns = []
+    deployer.sagemaker.create_model_package_group(ModelPackageGroupName=deployer.named("g"))
+    for word in ("one", "two"):
+        uri = deployer.upload(word, packed(serve=says(word)))
+        container = {"Image": IMAGE, "ModelDataUrl": uri}
+        arns.append(
+            deployer.sagemaker.create_model_package(
+                ModelPackageGroupName=deployer.named("g"),
+                ModelApprovalStatus="Approved",
+                InferenceSpecification={
+                    "Containers": [container],
+                    "SupportedContentTypes": ["text/csv"],
+                    "SupportedResponseMIMETypes": ["text/csv"],
+                },
+            )["ModelPackageArn"]
+        )
+    name = deployer.named("staging")
+    for number, arn in enumerate(arns):
+        there = name in [one["EndpointName"] for one in deployer.sagemaker.list_endpoints(NameContains=name)["Endpoints"]]
+        assert there is (number == 1)
+        model = f"{name}-{number}"
+        deployer.sagemaker.create_model(ModelName=model, Containers=[{"ModelPackageName": arn}])
+        variant = {"VariantName": "AllTraffic", "ModelName": model, "InitialInstanceCount": 1, "InstanceType": "ml.m5.xlarge"}
+        deployer.sagemaker.create_endpoint_config(EndpointConfigName=model, ProductionVariants=[variant])
+        call = deployer.sagemaker.update_endpoint if there else deployer.sagemaker.create_endpoint
+        call(EndpointName=name, EndpointConfigName=model)
+        deployer.sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+        assert deployer.invoke(name) == (b"one", b"two")[number]
+
+
+@pytest.mark.ours
+def test_what_is_not_there_yet_is_refused(deployer: Deployer):
+    """Serverless, asynchronous, shadow and capture configurations can be made; deploying them is refused with the reason."""
+    deployer.model("m", program())
+    model = deployer.named("m")
+    of_instances = {"ModelName": model, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    serverless = {"ModelName": model, "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}
+    capture = {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": 100,
+        "DestinationS3Uri": "s3://b/c",
+        "CaptureOptions": [{"CaptureMode": "Input"}],
+    }
+    for words, variant, more in (
+        ("serverless variants", serverless, {}),
+        ("asynchronous inference", of_instances, {"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://b/o"}}}),
+        ("data capture", of_instances, {"DataCaptureConfig": capture}),
+        ("shadow variants", of_instances, {"ShadowProductionVariants": [{"VariantName": "s", **of_instances}]}),
+    ):
+        name = deployer.named(words.replace(" ", "-"))
+        deployer.sagemaker.create_endpoint_config(
+            EndpointConfigName=name, ProductionVariants=[{"VariantName": "v", **variant}], **more
+        )
+        with pytest.raises(ClientError, match=f"ValidationException.*asks for {words}, which this server does not have"):
+            deployer.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)

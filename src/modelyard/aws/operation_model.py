@@ -62,7 +62,8 @@ class OperationModel:
 
     @cached_property
     def _serialize(self) -> Serialize:
-        self._refuse_event_streams(self.shapes.output)
+        if not self.protocol.startswith("rest-"):
+            self._refuse_event_streams(self.shapes.output)
         return self._protocol.serializer(self.shapes)
 
     @cached_property

@@ -22,7 +22,7 @@ class Forwarding:
         self._loop = loop
         self._servers: dict[str, Upstream] = {}
 
-    async def send(self, address: str, http: HttpRequest) -> HttpResponse:
+    async def send(self, address: str, http: HttpRequest, *, streams: bool = False) -> HttpResponse:
         """The answer of the server at an address, `host:port`. Raises AwsError."""
         server = self._servers.get(address)
         if server is None:
@@ -33,12 +33,12 @@ class Forwarding:
         lines += [f"content-length: {len(http.body)}", f"{MARK}: 1", "", ""]
         try:
             head = "\r\n".join(lines).encode("latin-1", "replace")
-            answer = await server.ask(head + http.body, seconds=SECONDS + WAIT_SECONDS)
+            answer = await server.ask(head + http.body, streams=streams, seconds=SECONDS + WAIT_SECONDS)
         except (Lost, TooLate, OSError):
             text = "The server that runs this endpoint cannot be reached."
             raise AwsError(text, code="ServiceUnavailable", status=503) from None
         headers = [(name, value) for name, value in answer.headers.items() if name not in (*_BETWEEN_HOPS, "date", "server")]
-        return HttpResponse(answer.status, headers, answer.body)
+        return HttpResponse(answer.status, headers, answer.body if answer.pieces is None else answer.pieces)
 
     async def _connect(self, address: str) -> socket.socket:
         host, _, port = address.rpartition(":")

@@ -5,7 +5,8 @@ came, is tried once more: models compute, they do not keep books, and the altern
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +71,7 @@ class Relay:
         """Have an instance answer. Raises AwsError."""
         deadline = self.loop.time() + WAIT_SECONDS
         tried: list[Instance] = []
+        lost = 0
         while True:
             variant = self._variant(invocation)
             if variant is None:
@@ -88,7 +90,8 @@ class Relay:
                 instance.answered += 1
                 return self._counted(answered, instance) if kept else answered
             except Lost as error:
-                if error.answered or len(tried) > 0:
+                lost += 1
+                if error.answered or lost > 1:
                     raise self._broken(invocation, variant, instance, str(error)) from None
                 tried.append(instance)
             except OSError:
@@ -135,7 +138,10 @@ class Relay:
         for member, name in RETURNED.items():
             if name in answer.headers:
                 shown[member] = answer.headers[name]
-        shown["Pieces" if answer.pieces is not None else "Body"] = answer.pieces if answer.pieces is not None else answer.body
+        if answer.pieces is not None:
+            shown["Pieces"] = answer.pieces
+        else:
+            shown["Body"] = answer.body
         return shown
 
     def _containers(self, instance: Instance, hostname: str | None) -> list[Container]:
@@ -188,10 +194,11 @@ class Relay:
     def _counted(self, answered: dict[str, Any], instance: Instance) -> dict[str, Any]:
         """A streamed answer that counts as outstanding until it was taken."""
 
-        async def pieces(source: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async def pieces(source: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
             try:
-                async for piece in source:
-                    yield piece
+                async with aclosing(source) as given:
+                    async for piece in given:
+                        yield piece
             finally:
                 instance.outstanding -= 1
 

@@ -6,7 +6,7 @@ Whether a request that failed may be tried elsewhere is known here alone: `Lost.
 import asyncio
 import socket
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -41,7 +41,7 @@ class Answer:
     headers: dict[str, str]
     """Names in lower case."""
     body: bytes = b""
-    pieces: AsyncIterator[bytes] | None = None
+    pieces: AsyncGenerator[bytes, None] | None = None
     """Set instead of `body` for an answer that is taken piece by piece; to be read to its end, or closed."""
 
 
@@ -192,7 +192,7 @@ class Connection(asyncio.Protocol):
         elif waiter is not None and not waiter.done():
             waiter.set_exception(error)
 
-    async def _read(self, pieces: "asyncio.Queue[bytes | Exception]") -> AsyncIterator[bytes]:
+    async def _read(self, pieces: "asyncio.Queue[bytes | Exception]") -> AsyncGenerator[bytes, None]:
         """The pieces of a streamed answer as they come."""
         whole = False
         try:

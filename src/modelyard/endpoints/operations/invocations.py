@@ -1,7 +1,7 @@
 """InvokeEndpoint."""
 
-from collections.abc import Iterable
-from contextlib import nullcontext
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing, nullcontext
 from typing import Any
 
 from modelyard.access.permission import Permission
@@ -15,6 +15,7 @@ from modelyard.endpoints.model import Name
 from modelyard.endpoints.permissions import Values, named, resource_of
 from modelyard.endpoints.relaying import Invocation, invalid, not_found
 from modelyard.endpoints.serving import Serving
+from modelyard.endpoints.upstream import Lost
 
 operation = operations_of("sagemaker-runtime")
 Request = dict[str, Any]
@@ -42,7 +43,7 @@ def _invocation(context: Context, request: Request, *, streams: bool) -> Relayed
         if elsewhere is not None:
             http = context.http
             assert http is not None, "only what came over HTTP is handed on"
-            return Relayed(lambda: serving.forwarding.send(elsewhere, http), serving.loop)
+            return Relayed(lambda: serving.forwarding.send(elsewhere, http, streams=streams), serving.loop)
     return Relayed(lambda: serving.relay.invoke(invocation), serving.loop)
 
 
@@ -66,6 +67,32 @@ def _elsewhere(context: Context, at: Name) -> str | None:
 def invoke_endpoint(context: Context, request: Request) -> Relayed:
     """Have a model answer."""
     return _invocation(context, request, streams=False)
+
+
+@operation("InvokeEndpointWithResponseStream", mode=Mode.RELAY, permissions=_invoking, largest_body=LARGEST_BODY + 1024)
+def invoke_endpoint_with_response_stream(context: Context, request: Request) -> Relayed:
+    """Have a model answer piece by piece, as it makes them."""
+    relayed = _invocation(context, request, streams=True)
+
+    async def begin() -> Any:
+        found = await relayed.begin()
+        if not isinstance(found, dict):
+            return found
+        return {**found, "Body": _parts(found.pop("Pieces"))}
+
+    return Relayed(begin, relayed.loop)
+
+
+async def _parts(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[Request, None]:
+    """The events of a streamed answer."""
+    try:
+        async with aclosing(pieces) as given:
+            async for piece in given:
+                yield {"PayloadPart": {"Bytes": piece}}
+    except Lost as error:
+        raise AwsError(
+            f"The model's answer broke off: {error}.", code="ModelStreamError", members={"ErrorCode": "StreamBroken"}
+        ) from None
 
 
 def _refused(_context: Context, _request: Request) -> Iterable[Permission]:
