@@ -2,16 +2,20 @@
 
 import json
 import re
+import subprocess
 import time
 import zlib
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError, EventStreamError
+from tests.clients.environments import client_environment
 from tests.endpoints import IMAGE, Deployer, Load, eventually, packed, program, says
 from tests.running import ACCOUNT, RunningYard, both_databases
 
 pytestmark = [pytest.mark.slow]
 
+PROGRAMS = Path(__file__).parent / "programs"
 HALF = {"Type": "CAPACITY_PERCENT", "Value": 50}
 
 
@@ -332,3 +336,38 @@ def test_what_is_not_there_yet_is_refused(deployer: Deployer):
         )
         with pytest.raises(ClientError, match=f"ValidationException.*asks for {words}, which this server does not have"):
             deployer.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+
+
+@pytest.mark.seen
+def test_sdk_2_deploys_predicts_updates_and_deletes(deployer: Deployer):
+    """The SDK's own flow, unmodified: deploy a version, predict with serializers, update to another version, delete."""
+    part = """
+def invoke(body, headers):
+    rows = [[int(cell) for cell in line.split(",")] for line in body.decode().splitlines()]
+    answer = {"sums": [FACTOR * sum(row) for row in rows], "asked": [headers["Content-Type"], headers["Accept"]]}
+    return 200, json.dumps(answer).encode(), {"Content-Type": "application/json"}
+"""
+    deployer.sagemaker.create_model_package_group(ModelPackageGroupName=deployer.named("g"))
+    arns = []
+    for factor in (1, 10):
+        uri = deployer.upload(f"f{factor}", packed(serve=program(f"FACTOR = {factor}\n{part}")))
+        specification = {
+            "Containers": [{"Image": IMAGE, "ModelDataUrl": uri}],
+            "SupportedContentTypes": ["text/csv"],
+            "SupportedResponseMIMETypes": ["application/json"],
+        }
+        made = deployer.sagemaker.create_model_package(
+            ModelPackageGroupName=deployer.named("g"), InferenceSpecification=specification
+        )
+        arns.append(made["ModelPackageArn"])
+    command = [client_environment("sdk2"), PROGRAMS / "sdk2_endpoint.py", *arns, deployer.named("sdk")]
+    environment = deployer.yard.environment(profile="execution-role")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    asked = ["text/csv", "application/json"]
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "answers": [{"sums": [6], "asked": asked}, {"sums": [60, 150], "asked": asked}],
+        "count": 2,
+        "status": "InService",
+        "left": [],
+    }

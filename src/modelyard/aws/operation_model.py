@@ -62,7 +62,7 @@ class OperationModel:
 
     @cached_property
     def _serialize(self) -> Serialize:
-        if not self.protocol.startswith("rest-"):
+        if self.protocol != "rest-json":
             self._refuse_event_streams(self.shapes.output)
         return self._protocol.serializer(self.shapes)
 
