@@ -119,6 +119,11 @@ class Stored:
     owner: str | None
 
 
+def holder(number: int) -> str:
+    """As what a deployment holds on to bytes."""
+    return f"modelyard:endpoint-deployment/{number}"
+
+
 def to_document(
     deployment_config: Document, config: Document, variants: Sequence[Variant], hosted: Mapping[str, Hosted]
 ) -> Document:

@@ -122,20 +122,21 @@ class Instance:
         self.end(Failure(how))
 
     def end(self, failure: Failure) -> None:
-        """It is over. On any thread; only the first call counts."""
+        """It is over. On any thread; the first call says why."""
         with self._lock:
-            if self.state is State.ENDED:
-                return
-            if self.state is not State.DRAINING:
+            first = self.state is not State.ENDED
+            if first and self.state is not State.DRAINING:
                 self.failure = failure
             self.state = State.ENDED
+        # Also the second time: it may have been started further meanwhile.
         for container in self.containers:
             container.sandbox.stop(0)
         try:
             self.loop.call_soon_threadsafe(self._end)
         except RuntimeError:
             self._close()
-        self.tell()
+        if first:
+            self.tell()
 
     def drain(self) -> None:
         """Take no further request: finish those that are under way, and end. On any thread."""

@@ -10,12 +10,13 @@ import threading
 from collections.abc import Callable, Sequence
 
 from modelyard.aws.errors import AwsError
+from modelyard.dispatch.artifacts import keeper
 from modelyard.dispatch.dispatcher import Dispatcher
 from modelyard.dispatch.tags import forget_tags, tags_of
 from modelyard.endpoints import endpoint, events_endpoints, store_owners, wakening
 from modelyard.endpoints import store_endpoints as store
 from modelyard.endpoints.acting import context_of
-from modelyard.endpoints.deployment import FIRST, Deployment, Kind, Result, Stored
+from modelyard.endpoints.deployment import FIRST, Deployment, Kind, Result, Stored, holder
 from modelyard.endpoints.endpoint import Status
 from modelyard.endpoints.fleet import instance_id
 from modelyard.endpoints.forwarding import Forwarding
@@ -79,9 +80,9 @@ class Serving:
     # --- a turn ---------------------------------------------------------------------------------
 
     def _turn(self) -> None:
-        lost = not self.ownership.beat()
+        self.ownership.beat()
         with self._dispatcher.storage.read() as tx:
-            revisions = {} if lost else store_owners.revisions(tx, self.ownership.name)
+            revisions = store_owners.revisions(tx, self.ownership.name)
             for number, revision in revisions.items():
                 if self._revisions.get(number) != revision:
                     self._read(tx, number)
@@ -89,8 +90,13 @@ class Serving:
             self._abandon(number)
         for number in revisions:
             hosting = self._hostings.get(number)
-            if hosting is not None:
+            if hosting is None:
+                continue
+            try:
                 self._steer(hosting)
+            except Exception:
+                # One endpoint must not hold up the others; it is tried again in the next turn.
+                log.exception("the endpoint %s cannot be steered", hosting.stored.endpoint.at.arn)
 
     def _read(self, tx: Transaction, number: int) -> None:
         stored = store_owners.owned(tx, number, self.ownership.name)
@@ -178,6 +184,9 @@ class Serving:
             weights = {one.name: one.weight for one in pending.variants}
             shown = {name: {**one, "Weight": weights.get(name, 0.0)} for name, one in shown.items()}
         store.end(tx, pending.id, outcome.result, outcome.reason, now)
+        keeps = keeper()
+        if not well and keeps is not None:
+            keeps.unpin(tx, holder(pending.id), now)
         state = {"Current": shown}
         store.put(tx, stored, core, now, serving=None if serving is None else serving.id, pending=None, state=state)
         after = store.by_id(tx, stored.id)

@@ -46,6 +46,11 @@ def any_unowned(tx: Transaction) -> bool:
     return tx.one("SELECT 1 FROM endpoint WHERE owner IS NULL AND deleted IS NULL LIMIT 1") is not None
 
 
+def owns(tx: Transaction, name: str) -> bool:
+    """Whether a server runs anything."""
+    return tx.one("SELECT 1 FROM endpoint WHERE owner = :name AND deleted IS NULL LIMIT 1", {"name": name}) is not None
+
+
 def take(tx: Transaction, name: str) -> int:
     """Take every endpoint that nobody runs; how many that were."""
     return tx.execute(

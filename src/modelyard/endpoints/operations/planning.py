@@ -12,9 +12,9 @@ from modelyard.dispatch.context import Context
 from modelyard.endpoints import endpoint_config, store
 from modelyard.endpoints import store_endpoints as endpoints
 from modelyard.endpoints.addresses import IMAGE, MOST_OBJECTS, PREFIX, in_s3
-from modelyard.endpoints.deployment import FIRST_CHECK_SECONDS, Hosted, Kind
+from modelyard.endpoints.deployment import FIRST_CHECK_SECONDS, Hosted, Kind, holder
 from modelyard.endpoints.endpoint import Variant
-from modelyard.endpoints.model import DIRECT, MULTI, Artifact, Document, Model, Name
+from modelyard.endpoints.model import DIRECT, MULTI, Artifact, Document, Model
 from modelyard.endpoints.operations.endpoint_configs import missing as missing_config
 from modelyard.endpoints.operations.models import missing as missing_model
 from modelyard.endpoints.operations.sourcing import SESSION, not_assumed
@@ -79,11 +79,6 @@ def plan(
     hosted = {variant["VariantName"]: _hosted(context, holder(number), variant) for variant in config["ProductionVariants"]}
     endpoints.fill(context.tx, number, number, policy, config, variants, hosted)
     return number
-
-
-def holder(number: int) -> str:
-    """As what a deployment holds on to bytes."""
-    return f"modelyard:endpoint-deployment/{number}"
 
 
 def hold_again(context: Context, held_as: str, hosted: Mapping[str, Hosted]) -> dict[str, Hosted]:
@@ -184,11 +179,3 @@ def _pinned(runner: Context, held_as: str, found: FoundObject) -> Document:
     if found.digest is not None:
         shown["Sha256"] = found.digest.removeprefix("sha256:")
     return shown
-
-
-def place_of(context: Context, name: str) -> Name:
-    """The place of an endpoint of the caller's account."""
-    return named(context, "endpoint", name)
-
-
-__all__ = ["check_counts", "config_of", "hold_again", "holder", "place_of", "plan"]

@@ -15,7 +15,7 @@ from modelyard.dispatch.tags import put_tags
 from modelyard.endpoints import store as models
 from modelyard.endpoints import store_endpoints as store
 from modelyard.endpoints import store_history
-from modelyard.endpoints.deployment import Deployment, Hosted, Kind, Stored
+from modelyard.endpoints.deployment import Deployment, Hosted, Kind, Stored, holder
 from modelyard.endpoints.endpoint import Status
 from modelyard.endpoints.model import Name
 from modelyard.endpoints.operations import planning
@@ -137,7 +137,7 @@ def _check_approved(context: Context, chosen: Deployment, request: Request) -> N
 def _again(context: Context, endpoint: int, kind: Kind, chosen: Deployment) -> int:
     """Put down a deployment of what an earlier one ran; its number."""
     number = store.begin(context.tx, endpoint, kind, chosen.config_name, context.principal.arn, context.now)
-    hosted = planning.hold_again(context, planning.holder(number), chosen.hosted)
+    hosted = planning.hold_again(context, holder(number), chosen.hosted)
     store.fill(context.tx, number, number, chosen.policy, chosen.config, chosen.variants, hosted)
     return number
 
