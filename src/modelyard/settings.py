@@ -68,6 +68,8 @@ class Settings:
     """How many Lambda functions run or are kept warm at a time; each takes some 50 MB and more, up to its MemorySize."""
     function_idle_seconds: float = 300.0
     """How long the environment of a function is kept warm with nothing to do."""
+    instance_memory_mib: int = 4096
+    """The memory that each container of an endpoint's instance may use, in MiB, whatever instance type it is said to be."""
     log_format: str = "json"
     """`json` or `text`."""
     log_level: str = "info"
@@ -198,6 +200,7 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "webhooks": _one_of("public", "private"),
     "function_environments": (_between(1, 1000), "between 1 and 1000"),
     "function_idle_seconds": _SECONDS,
+    "instance_memory_mib": (_between(64, 16 * 1024 * 1024), "between 64 and 16777216 (16 TiB)"),
     "log_format": _one_of("json", "text"),
     "log_level": _one_of("debug", "info", "warning", "error"),
 }

@@ -1,6 +1,6 @@
 """A request and an answer, as every layer below the server sees them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -43,8 +43,8 @@ class HttpResponse:
 
     status: int
     headers: list[tuple[str, str]] = field(default_factory=list)
-    body: bytes | Iterator[bytes] = b""
-    """Bytes, or pieces read from disk as the client takes them."""
+    body: bytes | Iterator[bytes] | AsyncIterator[bytes] = b""
+    """Bytes, or pieces read from disk as the client takes them, or pieces that come on the event loop."""
 
 
 class Document(bytes):

@@ -64,7 +64,8 @@ class OperationModel:
 
     @cached_property
     def _serialize(self) -> Serialize:
-        self._refuse_event_streams(self.shapes.output)
+        if self.protocol != "rest-json":
+            self._refuse_event_streams(self.shapes.output)
         return self._protocol.serializer(self.shapes)
 
     @cached_property

@@ -16,6 +16,7 @@ from modelyard.cli import (
     accounts,
     audit,
     backup,
+    endpoints,
     environment,
     groups,
     images,
@@ -56,6 +57,7 @@ app.add_typer(users.app)
 app.add_typer(groups.app)
 app.add_typer(metadata.app)
 app.add_typer(versions.app)
+app.add_typer(endpoints.app)
 app.add_typer(audit.app)
 app.add_typer(images.app)
 backup.add_to(app)

@@ -28,6 +28,7 @@ from modelyard.dispatch.engines import Engines
 from modelyard.dispatch.operation import Mode, Operation, OperationTable
 from modelyard.dispatch.reception import Reception
 from modelyard.dispatch.recording import Entry, Journal, Recording, Refused, StreamedChange
+from modelyard.dispatch.relayed import Relayed
 from modelyard.dispatch.waiting import NothingYet, Signals
 from modelyard.events.trail import Recorder
 from modelyard.ids import Ids
@@ -121,6 +122,13 @@ class Dispatcher:
             context = self._admit(tx, call, tx)
             result = self._authorise_and(call.operation.perform, call.operation, context, call.request)
         return call.model.serialize(result, call.request_id)
+
+    def admit_and_begin(self, call: Call) -> Relayed:
+        """Both, for a RELAY: what is to be awaited. Raises AwsError."""
+        with self.storage.read() as tx:
+            context = self._admit(tx, call, tx)
+            found: Relayed = self._authorise_and(call.operation.perform, call.operation, context, call.request)
+        return found
 
     def _admit(self, tx: Transaction, call: Call, transaction: Transaction | None = None) -> Context:
         now = self.clock.now()
@@ -245,6 +253,12 @@ class Dispatcher:
 
     def _call(self, context: Context, operation: Operation, request: dict[str, Any], model: OperationModel) -> Any:
         model.validate(request)
+        if operation.mode is Mode.RELAY:
+            if not context.owns_journal:
+                # It would hold the transaction of whoever calls.
+                raise AwsError(f"{operation.qualified} is not called in a transaction.")
+            relayed: Relayed = self._perform_read(operation, context, request, model)
+            return relayed.wait()
         if operation.mode is not Mode.WRITE:
             return self._perform_read(operation, context, request, model)
         if context.transaction is not None:

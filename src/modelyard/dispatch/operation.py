@@ -29,6 +29,8 @@ class Mode(StrEnum):
     """In the writer's transaction, `context.tx`; the answer leaves once that is on disk."""
     STREAM = "stream"
     """In a thread, with no transaction of its own: it moves bytes, and uses `context.read()` and `context.write()`."""
+    RELAY = "relay"
+    """As READ, and quick as that, but answers `Relayed`: what follows is awaited on the event loop, with nothing held."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,10 +44,7 @@ def model_changed(
 
 def _tell_owner(tx: Transaction, package: str, at: Name, told: Mapping[str, Any], now: float) -> None:
     """Tell the account of a package, in the order of the changes of its group."""
-    found = _PACKAGE.fullmatch(package)
-    assert found is not None, "packages are known by the ARNs that the registry gave them"
-    region, account, name = found.groups()
-    versioned = package.count("/") > 1
+    account, region, group_key = owner_of_package(package)
     outbox.publish(
         tx,
         source="modelyard",
@@ -56,9 +53,17 @@ def _tell_owner(tx: Transaction, package: str, at: Name, told: Mapping[str, Any]
         region=region,
         resources=[package, at.arn],
         detail={"ModelPackageArn": package, "ModelArn": at.arn, "ModelName": at.name, **told},
-        group_key=package_group_key(account, region, name) if versioned else package,
+        group_key=group_key,
         now=now,
     )
+
+
+def owner_of_package(package: str) -> tuple[str, str, str]:
+    """Account and region of a package, and in whose order its events come."""
+    found = _PACKAGE.fullmatch(package)
+    assert found is not None, "packages are known by the ARNs that the registry gave them"
+    region, account, name = found.groups()
+    return account, region, package_group_key(account, region, name) if package.count("/") > 1 else package
 
 
 def _shown(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -100,3 +100,51 @@ def _instances(member: str, size: Mapping[str, Any], total: int) -> int:
     if total > 1 and value > total * LARGEST_PERCENT / 100:
         raise RuleBroken(f"{member} must be at most {LARGEST_PERCENT} percent of the {total} instances, and is {value}.")
     return min(value, total)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How much of both fleets there is at one point of a deployment, and how the traffic is shared between them."""
+
+    launched: float
+    """The part of the new fleet that has to be healthy before this begins."""
+    share: float
+    """Of the traffic, that the new fleet gets."""
+    kept: float
+    """The part of the old fleet that stays meanwhile."""
+    seconds: int
+    """How long it bakes."""
+    message: str
+    """StatusMessage while it does."""
+
+
+def stages(deployment: Mapping[str, Any], total: int) -> list[Stage]:
+    """The stages of a deployment to a new fleet of so many instances; all at once, and with no wait, where nothing is said."""
+    if "RollingUpdatePolicy" in deployment:
+        policy = deployment["RollingUpdatePolicy"]
+        done, found = 0, []
+        for batch in batches(policy, total):
+            done += batch
+            part, seconds = done / total, policy["WaitIntervalInSeconds"]
+            message = f"Baking for {seconds} seconds with traffic enabled on {done} of {total} instance(s)."
+            found.append(Stage(part, part, 1 - part, seconds, message))
+        return found
+    policy = deployment.get("BlueGreenUpdatePolicy")
+    if policy is None:
+        policy = {"TrafficRoutingConfiguration": {"Type": ALL_AT_ONCE, "WaitIntervalInSeconds": 0}}
+    return [Stage(1.0, step.share, 1.0, step.seconds, step.message) for step in steps(policy, total)]
+
+
+def execution_limit(deployment: Mapping[str, Any]) -> float:
+    """MaximumExecutionTimeoutInSeconds; without end where it is not given."""
+    policy = deployment.get("RollingUpdatePolicy") or deployment.get("BlueGreenUpdatePolicy") or {}
+    limit: float = policy.get("MaximumExecutionTimeoutInSeconds", float("inf"))
+    return limit
+
+
+def part_of(counts: Mapping[str, int], part: float) -> dict[str, int]:
+    """A part of every variant's instances: at least one of each, unless the part is nothing."""
+    if part <= 0:
+        return dict.fromkeys(counts, 0)
+    # What is left of a half by way of floating point is not one more instance.
+    return {name: max(1, ceil(count * part - 1e-9)) if count else 0 for name, count in counts.items()}

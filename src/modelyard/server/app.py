@@ -209,7 +209,18 @@ class Application:
             return self.dispatcher.admit_and_perform(call)
         if mode is Mode.READ or (mode is Mode.SLOW_READ and not on_loop):
             return self.reads.run(self.dispatcher.admit_and_perform, call)
+        if mode is Mode.RELAY:
+            return self._relay(call, on_loop)
         return self._perform_apart(exchange, call, on_loop)
+
+    async def _relay(self, call: Call, on_loop: bool) -> HttpResponse:
+        """Admit a call, and let what it answers with come on this event loop."""
+        if on_loop:
+            relayed = self.dispatcher.admit_and_begin(call)
+        else:
+            relayed = await self.reads.run(self.dispatcher.admit_and_begin, call)
+        found = await relayed.begin()
+        return found if isinstance(found, HttpResponse) else call.model.serialize(found, call.request_id)
 
     # --- what they are made of ------------------------------------------------------------------
 

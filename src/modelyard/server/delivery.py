@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from modelyard.aws.http import HttpResponse
 from modelyard.server.body import ClientDisconnected
@@ -18,9 +18,9 @@ log = logging.getLogger("modelyard.server")
 
 def with_first_batch(response: HttpResponse) -> HttpResponse:
     """An answer whose first batch is read already, by the thread that made it: most objects are no larger."""
-    if isinstance(response.body, bytes):
-        return response
     pieces = response.body
+    if isinstance(pieces, bytes | AsyncIterator):
+        return response
     first = next_batch(pieces)
     if len(first) < BATCH:
         response.body = first
@@ -65,6 +65,9 @@ async def deliver(exchange: Exchange, response: HttpResponse, pool: Pool) -> Non
     if isinstance(body, bytes):
         await exchange.send({"type": "http.response.body", "body": body})
         return
+    if isinstance(body, AsyncIterator):
+        await _deliver_as_it_comes(exchange, body)
+        return
     try:
         while exchange.http.method != "HEAD":
             batch = await pool.run(next_batch, body)
@@ -76,6 +79,20 @@ async def deliver(exchange: Exchange, response: HttpResponse, pool: Pool) -> Non
         await exchange.send({"type": "http.response.body", "body": b""})
     finally:
         close(body)
+
+
+async def _deliver_as_it_comes(exchange: Exchange, body: AsyncIterator[bytes]) -> None:
+    """Send pieces that come on this event loop, each at once."""
+    try:
+        async for piece in body:
+            if exchange.disconnected():
+                raise ClientDisconnected
+            await exchange.send({"type": "http.response.body", "body": piece, "more_body": True})
+        await exchange.send({"type": "http.response.body", "body": b""})
+    finally:
+        ended = getattr(body, "aclose", None)
+        if ended is not None:
+            await ended()
 
 
 def _headers(exchange: Exchange, response: HttpResponse) -> list[tuple[bytes, bytes]]:

@@ -157,6 +157,15 @@ class FrontDoor:
         )
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def address(self) -> str:
+        """Where it listens; on this machine, where that is everywhere."""
+        if not self._listening:
+            return ""
+        host, port = self._listening[0].getsockname()[:2]
+        host = "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host  # noqa: S104 - said, not listened on
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
     def open(self, sockets: Sequence[socket.socket]) -> None:
         """Start to accept connections from `sockets`, which are listening and do not block."""
         self._listening = list(sockets)

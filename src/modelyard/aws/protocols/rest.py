@@ -3,7 +3,7 @@
 import io
 from abc import ABC, abstractmethod
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -13,6 +13,7 @@ import orjson
 from modelyard.aws.errors import AwsError
 from modelyard.aws.http import HttpRequest, HttpResponse
 from modelyard.aws.models import ServiceModel, Shape
+from modelyard.aws.protocols import event_stream
 from modelyard.aws.protocols.faults import Fault
 from modelyard.aws.protocols.json_reader import parse_json
 from modelyard.aws.protocols.protocol import OperationShapes, Parse, Serialize
@@ -35,7 +36,7 @@ class Payload:
     """How the body of an answer is made."""
 
     content_type: str | None
-    write: Callable[[Mapping[str, Any]], bytes | Iterator[bytes]]
+    write: Callable[[Mapping[str, Any]], bytes | Iterator[bytes] | AsyncIterator[bytes]]
 
 
 def query_fields(query: str) -> Fields:
@@ -139,7 +140,7 @@ class RestProtocol(ABC):
                 if value is not None:
                     put(value, headers)
             status = result.get(status_member) or self.status_of(operation, result)
-            body: bytes | Iterator[bytes] = b""
+            body: bytes | Iterator[bytes] | AsyncIterator[bytes] = b""
             if has_body and payload is not None:
                 body = payload.write(result)
                 if payload.content_type and body and not any(name == "content-type" for name, _ in headers):
@@ -155,11 +156,21 @@ class RestProtocol(ABC):
             body = {name: member for name, member in members.items() if member.traits.get("location") not in outside}
             return self.body_writer(operation, body) if body or operation.output else None
         shape = members[name]
+        if shape.is_event_stream:
+            return Payload(
+                event_stream.CONTENT_TYPE, lambda result: event_stream.events(operation.model, shape, result.get(name) or _none())
+            )
         if shape.type == "blob":
             return Payload("application/octet-stream", lambda result: result.get(name) or b"")
         if shape.type == "string" and not shape.is_document:
             return Payload("text/plain", lambda result: (result.get(name) or "").encode())
         return self.payload_writer(operation.model, name, shape)
+
+
+async def _none() -> AsyncGenerator[Mapping[str, Any], None]:
+    """No events."""
+    return
+    yield {}
 
 
 def _utf8(body: bytes) -> str:

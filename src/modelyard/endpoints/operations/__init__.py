@@ -1,5 +1,25 @@
 """The operations of hosting; importing this package declares them all."""
 
-from modelyard.endpoints.operations import endpoint_configs, model_integrity, models
+from modelyard.endpoints import own_program
+from modelyard.endpoints.operations import (
+    endpoint_configs,
+    endpoints,
+    history,
+    invocations,
+    model_integrity,
+    models,
+    recovery,
+    updates,
+)
 
-__all__ = ["endpoint_configs", "model_integrity", "models"]
+__all__ = [
+    "endpoint_configs",
+    "endpoints",
+    "history",
+    "invocations",
+    "model_integrity",
+    "models",
+    "own_program",
+    "recovery",
+    "updates",
+]

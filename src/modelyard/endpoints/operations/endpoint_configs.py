@@ -91,7 +91,8 @@ def describe_endpoint_config(context: Context, request: Request) -> Document:
 @operation("ListEndpointConfigs", mode=Mode.SLOW_READ, permissions=on_all("ListEndpointConfigs", KIND))
 def list_endpoint_configs(context: Context, request: Request) -> Request:
     """Endpoint configurations of the caller's account, newest first."""
-    return pages.listed(context, "ListEndpointConfigs", KIND, request, "EndpointConfigs")
+    rows = pages.rows_of(context, KIND, request)
+    return pages.listed(context, "ListEndpointConfigs", KIND, request, "EndpointConfigs", rows, pages.by_name_or_time)
 
 
 @operation("DeleteEndpointConfig", mode=Mode.WRITE, permissions=on_one("DeleteEndpointConfig", KIND, "EndpointConfigName"))

@@ -77,7 +77,8 @@ def describe_model(context: Context, request: Request) -> Document:
 @operation("ListModels", mode=Mode.SLOW_READ, permissions=on_all("ListModels", KIND))
 def list_models(context: Context, request: Request) -> Request:
     """Models of the caller's account, newest first."""
-    return pages.listed(context, "ListModels", KIND, request, "Models")
+    rows = pages.rows_of(context, KIND, request)
+    return pages.listed(context, "ListModels", KIND, request, "Models", rows, pages.by_name_or_time)
 
 
 @operation("DeleteModel", mode=Mode.WRITE, permissions=on_one("DeleteModel", KIND, "ModelName"))

@@ -9,8 +9,9 @@ from modelyard.access.evaluation import decide
 from modelyard.access.permission import Permission, Resource
 from modelyard.access.roles import pass_role
 from modelyard.aws.arns import Arn
-from modelyard.aws.errors import ValidationException
+from modelyard.aws.errors import ConflictException, ValidationException
 from modelyard.aws.http import Document
+from modelyard.dispatch import version_use
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
 from modelyard.dispatch.recording import note_refusal
@@ -239,14 +240,38 @@ def _pin_changed(context: Context, found: Package, request: Request, document: R
 
 @operation("DeleteModelPackage", mode=Mode.WRITE, permissions=on_package("DeleteModelPackage"))
 def delete_model_package(context: Context, request: Request) -> Request:
-    """Remove a package. The number of a version is never given again."""
+    """Remove a package that nothing serves. The number of a version is never given again."""
     found = existing(context, package_at(context, request["ModelPackageName"]))
+    users = version_use.serving(context.tx, found.at.arn)
+    if users:
+        own = [arn for arn in users if Arn.parse(arn).account == context.account]
+        what = ", ".join(own[:5]) if own else "an endpoint of another account"
+        raise ConflictException(
+            f"ModelPackage {found.at.arn} cannot be deleted because it is served by {what}. Update or delete that first;"
+            " `modelyard endpoints delete-version` deletes it all the same."
+        )
+    return _deleted(context, found)
+
+
+def _deleted(context: Context, found: Package) -> Request:
     pinning.unpin(context, found.at.arn)
     store.delete_package(context.tx, found.id)
     forget_tags(context.tx, found.at.arn)
     search_store.forget(context.tx, KIND, found.at.account, found.at.region, found.at.arn)
     events.package_deleted(context.tx, found.at, found.document, context.now)
     return {}
+
+
+def _deletion(context: Context, request: Request) -> Iterable[Permission]:
+    resource = package_resource(context, package_at(context, request["ModelPackageArn"]))
+    yield Permission("modelyard:DeleteServingVersion", resource)
+    yield Permission("sagemaker:DeleteModelPackage", resource)
+
+
+@operations_of("modelyard")("DeleteServingVersion", mode=Mode.WRITE, permissions=_deletion)
+def delete_serving_version(context: Context, request: Request) -> Request:
+    """Remove a package, whatever serves it: what does holds on to its bytes by itself."""
+    return _deleted(context, existing(context, package_at(context, request["ModelPackageArn"])))
 
 
 def _nothing(context: Context, request: Request) -> Iterable[Permission]:

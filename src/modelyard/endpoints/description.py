@@ -1,0 +1,76 @@
+"""What DescribeEndpoint answers, and events say, of an endpoint and its deployments. Functions of values."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from modelyard.endpoints.deployment import Deployment, Stored
+from modelyard.endpoints.endpoint import Status
+from modelyard.endpoints.model import Document
+
+COPIED = ("AsyncInferenceConfig", "ExplainerConfig", "MetricsConfig", "CrossRegionTrafficConfig")
+
+
+def described(stored: Stored, serving: Deployment | None, pending: Deployment | None) -> Document:
+    """The answer of DescribeEndpoint."""
+    core = stored.endpoint
+    shown: Document = {
+        "EndpointName": core.at.name,
+        "EndpointArn": core.at.arn,
+        "EndpointConfigName": core.config_name,
+        "EndpointStatus": str(core.status),
+        "CreationTime": stored.created,
+        "LastModifiedTime": stored.modified,
+    }
+    if serving is not None:
+        shown["ProductionVariants"] = variants(serving, stored.state.get("Current", {}), pending)
+        shown |= {member: serving.config[member] for member in COPIED if member in serving.config}
+    if core.failure_reason is not None:
+        shown["FailureReason"] = core.failure_reason
+    if core.last_deployment:
+        shown["LastDeploymentConfig"] = core.last_deployment
+    if pending is not None and core.status is Status.UPDATING:
+        shown["PendingDeploymentSummary"] = summary(stored, pending)
+    return shown
+
+
+def summary(stored: Stored, pending: Deployment) -> Document:
+    """PendingDeploymentSummary."""
+    shown = variants(pending, stored.state.get("Pending", {}))
+    stage = stored.state.get("Stage")
+    for variant in shown:
+        variant["InstanceType"] = pending.hosted[variant["VariantName"]].instance_type
+        if stage is not None:
+            variant["VariantStatus"] = [stage]
+    return {"EndpointConfigName": pending.config_name, "ProductionVariants": shown, "StartTime": pending.started}
+
+
+def variants(deployment: Deployment, seen: Mapping[str, Any], wanted: Deployment | None = None) -> list[Document]:
+    """The variants of a deployment, with what was seen of each; `wanted` may already want other counts and weights of them."""
+    desired = {variant.name: variant for variant in deployment.variants}
+    if wanted is not None and wanted.plan == deployment.plan:
+        desired |= {variant.name: variant for variant in wanted.variants}
+    found = []
+    for variant in deployment.variants:
+        now = seen.get(variant.name, {})
+        found.append(
+            {
+                "VariantName": variant.name,
+                "DeployedImages": images(deployment, variant.name),
+                "CurrentWeight": now.get("Weight", 0.0),
+                "DesiredWeight": desired[variant.name].weight,
+                "CurrentInstanceCount": now.get("Count", 0),
+                "DesiredInstanceCount": desired[variant.name].instances or 0,
+            }
+        )
+    return found
+
+
+def images(deployment: Deployment, variant: str) -> list[Document]:
+    """DeployedImages of a variant."""
+    found = []
+    for container in deployment.hosted[variant].containers:
+        image = container.definition["Image"]
+        digest = next((one.digest for one in container.artifacts if one.kind == "Image" and one.digest), None)
+        resolved = image if digest is None else f"{image.partition('@')[0].rpartition(':')[0] or image}@{digest}"
+        found.append({"SpecifiedImage": image, "ResolvedImage": resolved, "ResolutionTime": deployment.started})
+    return found

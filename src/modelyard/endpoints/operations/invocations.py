@@ -1,0 +1,107 @@
+"""InvokeEndpoint."""
+
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing, nullcontext
+from typing import Any
+
+from modelyard.access.permission import Permission
+from modelyard.aws.errors import AwsError
+from modelyard.dispatch.context import Context
+from modelyard.dispatch.operation import Mode, operations_of
+from modelyard.dispatch.relayed import Relayed
+from modelyard.endpoints import store_endpoints, store_owners
+from modelyard.endpoints.forwarding import MARK
+from modelyard.endpoints.model import Name
+from modelyard.endpoints.permissions import Values, named, resource_of
+from modelyard.endpoints.relaying import Invocation, invalid, not_found
+from modelyard.endpoints.serving import Serving
+from modelyard.endpoints.upstream import Lost
+
+operation = operations_of("sagemaker-runtime")
+Request = dict[str, Any]
+
+LARGEST_BODY = 6 * 1024 * 1024
+NOT_HERE = {"TargetModel": "multi-model endpoints", "InferenceComponentName": "inference components"}
+
+
+def _invoking(context: Context, request: Request) -> Iterable[Permission]:
+    values: Values = {"sagemaker:TargetModel": request["TargetModel"]} if "TargetModel" in request else {}
+    yield Permission(
+        "sagemaker:InvokeEndpoint", resource_of(context, named(context, "endpoint", request["EndpointName"])), values
+    )
+
+
+def _invocation(context: Context, request: Request, *, streams: bool) -> Relayed:
+    for member, words in NOT_HERE.items():
+        if member in request:
+            raise invalid(f"{member} is for {words}, which this server does not have.")
+    at = named(context, "endpoint", request["EndpointName"])
+    serving = Serving.of(context.dispatcher)
+    invocation = Invocation((at.account, at.region, at.folded), at.name, request, streams)
+    if serving.routes.get(invocation.key) is None:
+        elsewhere = _elsewhere(context, at)
+        if elsewhere is not None:
+            http = context.http
+            assert http is not None, "only what came over HTTP is handed on"
+            return Relayed(lambda: serving.forwarding.send(elsewhere, http, streams=streams), serving.loop)
+    return Relayed(lambda: serving.relay.invoke(invocation), serving.loop)
+
+
+def _elsewhere(context: Context, at: Name) -> str | None:
+    """Where the server is that runs an endpoint which this one does not; None for one that is about to run here. Raises
+    AwsError."""
+    with nullcontext(context.transaction) if context.transaction is not None else context.read() as tx:
+        stored = store_endpoints.live(tx, at)
+        if stored is None or stored.endpoint.at.name != at.name or not stored.endpoint.is_serving:
+            raise not_found(at.name, at.account)
+        owner = store_owners.owner_of(tx, at.account, at.region, at.folded)
+    reception = context.dispatcher.reception
+    if owner is None or owner == "" or (reception is not None and owner == reception.address):
+        return None
+    if context.http is None or MARK in context.http.headers:
+        return None
+    return owner
+
+
+@operation("InvokeEndpoint", mode=Mode.RELAY, permissions=_invoking, largest_body=LARGEST_BODY + 1024)
+def invoke_endpoint(context: Context, request: Request) -> Relayed:
+    """Have a model answer."""
+    return _invocation(context, request, streams=False)
+
+
+@operation("InvokeEndpointWithResponseStream", mode=Mode.RELAY, permissions=_invoking, largest_body=LARGEST_BODY + 1024)
+def invoke_endpoint_with_response_stream(context: Context, request: Request) -> Relayed:
+    """Have a model answer piece by piece, as it makes them."""
+    relayed = _invocation(context, request, streams=True)
+
+    async def begin() -> Any:
+        found = await relayed.begin()
+        if not isinstance(found, dict):
+            return found
+        return {**found, "Body": _parts(found.pop("Pieces"))}
+
+    return Relayed(begin, relayed.loop)
+
+
+async def _parts(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[Request, None]:
+    """The events of a streamed answer."""
+    try:
+        async with aclosing(pieces) as given:
+            async for piece in given:
+                yield {"PayloadPart": {"Bytes": piece}}
+    except Lost as error:
+        raise AwsError(
+            f"The model's answer broke off: {error}.", code="ModelStreamError", members={"ErrorCode": "StreamBroken"}
+        ) from None
+
+
+def _refused(_context: Context, _request: Request) -> Iterable[Permission]:
+    return ()
+
+
+@operation("InvokeEndpointAsync", mode=Mode.READ, permissions=_refused)
+def invoke_endpoint_async(_context: Context, request: Request) -> Request:
+    """Refused: there are no asynchronous endpoints yet."""
+    raise AwsError(
+        f"The endpoint {request['EndpointName']} is not an asynchronous one: this server has none.", code="ValidationError"
+    )

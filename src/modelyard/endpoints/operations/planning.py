@@ -1,0 +1,181 @@
+"""What a deployment is to run, put down whole when it begins: configuration, models, and a hold of its own on their bytes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import orjson
+
+from modelyard.access.roles import assumed_by_service
+from modelyard.aws.errors import ValidationException
+from modelyard.dispatch.artifacts import FoundObject, NotKeptHere, NotLookedUp, keeper
+from modelyard.dispatch.context import Context
+from modelyard.endpoints import endpoint_config, store
+from modelyard.endpoints import store_endpoints as endpoints
+from modelyard.endpoints.addresses import IMAGE, MOST_OBJECTS, PREFIX, in_s3
+from modelyard.endpoints.deployment import FIRST_CHECK_SECONDS, Hosted, Kind, holder
+from modelyard.endpoints.endpoint import Variant
+from modelyard.endpoints.model import DIRECT, MULTI, Artifact, Document, Model
+from modelyard.endpoints.operations.endpoint_configs import missing as missing_config
+from modelyard.endpoints.operations.models import missing as missing_model
+from modelyard.endpoints.operations.sourcing import SESSION, not_assumed
+from modelyard.endpoints.permissions import SERVICE, named
+
+MOST_INSTANCES = 64
+"""Of an endpoint: they all run on this machine."""
+NOT_HERE_YET = {
+    "AsyncInferenceConfig": "asynchronous inference",
+    "ShadowProductionVariants": "shadow variants",
+    "ExplainerConfig": "online explanations",
+}
+
+
+def config_of(context: Context, name: str) -> Document:
+    """An endpoint configuration that can be deployed. Raises ValidationException."""
+    at = named(context, "endpoint-config", name)
+    text = store.document(context.tx, at)
+    if text is None:
+        raise missing_config(at)
+    config: Document = orjson.loads(text)
+    refused = next((words for member, words in NOT_HERE_YET.items() if config.get(member)), None)
+    for variant in endpoint_config.variants(config):
+        if "ServerlessConfig" in variant:
+            refused = "serverless variants"
+        elif "ModelName" not in variant:
+            refused = "inference components"
+        elif "InstancePools" in variant:
+            refused = "instance pools"
+    if config.get("DataCaptureConfig", {}).get("EnableCapture"):
+        refused = "data capture"
+    if refused is not None:
+        raise ValidationException(f'The endpoint configuration "{at.arn}" asks for {refused}, which this server does not have.')
+    return config
+
+
+def check_counts(variants: Sequence[Variant]) -> None:
+    """Whether so many instances can be had. Raises ValidationException."""
+    total = sum(variant.instances or 0 for variant in variants)
+    if total > MOST_INSTANCES:
+        raise ValidationException(
+            f"An endpoint can have at most {MOST_INSTANCES} instances on this server; {total} are asked for."
+        )
+    if any(variant.instances == 0 for variant in variants):
+        raise ValidationException("A variant needs at least one instance: only inference components scale to zero.")
+    if not sum(variant.weight for variant in variants):
+        raise ValidationException("At least one production variant must have a weight greater than 0.")
+
+
+def plan(
+    context: Context,
+    endpoint: int,
+    kind: Kind,
+    config: Document,
+    variants: Sequence[Variant],
+    policy: Document,
+) -> int:
+    """Put down a deployment of a configuration as its models are now; its number. Raises ValidationException."""
+    check_counts(variants)
+    name = config["EndpointConfigName"]
+    number = endpoints.begin(context.tx, endpoint, kind, name, context.principal.arn, context.now)
+    hosted = {variant["VariantName"]: _hosted(context, holder(number), variant) for variant in config["ProductionVariants"]}
+    endpoints.fill(context.tx, number, number, policy, config, variants, hosted)
+    return number
+
+
+def hold_again(context: Context, held_as: str, hosted: Mapping[str, Hosted]) -> dict[str, Hosted]:
+    """What an earlier deployment ran, held for somebody else. Raises ValidationException when some of it is gone."""
+
+    def held(artifact: Artifact) -> Artifact:
+        keeps = keeper()
+        if keeps is None or not artifact.objects:
+            return artifact
+        try:
+            objects = [{**one, "Pin": keeps.hold(context.tx, held_as, one["Pin"])} for one in artifact.objects]
+        except NotLookedUp as error:
+            raise ValidationException(f"Could not find model data at {artifact.uri}. {error}") from None
+        return replace(artifact, objects=objects)
+
+    def again(one: Hosted) -> Hosted:
+        containers = [replace(each, artifacts=[held(artifact) for artifact in each.artifacts]) for each in one.containers]
+        return replace(one, containers=containers)
+
+    return {name: again(one) for name, one in hosted.items()}
+
+
+def _hosted(context: Context, held_as: str, variant: Document) -> Hosted:
+    at = named(context, "model", variant["ModelName"])
+    model = store.model_at(context.tx, at)
+    if model is None:
+        raise missing_model(at)
+    if any(container.definition.get("Mode") == MULTI for container in model.containers):
+        raise ValidationException(f'The model "{at.arn}" is a multi-model one, which this server does not deploy.')
+    role = model.document.get("ExecutionRoleArn")
+    runner = _runner(context, role)
+    containers = [
+        replace(one, artifacts=[_held(runner, held_as, artifact) for artifact in one.artifacts]) for one in model.containers
+    ]
+    return Hosted(
+        model_name=at.name,
+        model_arn=at.arn,
+        role=role,
+        isolated=model.document["EnableNetworkIsolation"],
+        direct=_direct(model),
+        first_check_seconds=float(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", FIRST_CHECK_SECONDS)),
+        instance_type=variant["InstanceType"],
+        document=model.document,
+        containers=containers,
+    )
+
+
+def _direct(model: Model) -> bool:
+    mode: str | None = model.document.get("InferenceExecutionConfig", {}).get("Mode")
+    return mode == DIRECT
+
+
+def _runner(context: Context, role: str | None) -> Context:
+    """The call as the execution role would make it."""
+    if role is None:
+        return context
+    assumed = assumed_by_service(context.tx, context.ids, role, SERVICE, SESSION, context.facts)
+    if assumed is None:
+        raise not_assumed(role)
+    return replace(context, principal=assumed)
+
+
+def _held(runner: Context, held_as: str, artifact: Artifact) -> Artifact:
+    """An artifact whose bytes are kept for a deployment: the registered ones, or those that are at its address now."""
+    keeps = keeper()
+    if artifact.kind == IMAGE or keeps is None:
+        return artifact
+    try:
+        if artifact.objects:
+            objects = [{**one, "Pin": keeps.hold(runner.tx, held_as, one["Pin"])} for one in artifact.objects]
+        else:
+            where = in_s3(artifact.uri)
+            if where is None:
+                return artifact
+            objects = [_pinned(runner, held_as, found) for found in _at(runner, artifact, *where)]
+    except NotKeptHere:
+        return artifact
+    except NotLookedUp as error:
+        raise ValidationException(f"Could not find model data at {artifact.uri}. {error}") from None
+    return replace(artifact, objects=objects)
+
+
+def _at(runner: Context, artifact: Artifact, bucket: str, key: str) -> Sequence[FoundObject]:
+    keeps = keeper()
+    assert keeps is not None, "who asks has seen one"
+    if artifact.kind == PREFIX:
+        return keeps.find_below(runner, runner.tx, bucket, key, MOST_OBJECTS)
+    return [keeps.find(runner, runner.tx, bucket, key)]
+
+
+def _pinned(runner: Context, held_as: str, found: FoundObject) -> Document:
+    keeps = keeper()
+    assert keeps is not None, "who asks has seen one"
+    pin = keeps.pin(runner.tx, held_as, found)
+    shown: Document = {"Bucket": found.bucket, "Key": found.key, "Size": found.size, "ETag": found.etag, "Pin": pin}
+    if found.version_id is not None:
+        shown["VersionId"] = found.version_id
+    if found.digest is not None:
+        shown["Sha256"] = found.digest.removeprefix("sha256:")
+    return shown

@@ -1,0 +1,219 @@
+"""Relaying one request to the instance that answers it. On the event loop, with no thread, transaction or row held meanwhile.
+
+A request that an instance never got is tried on another one. One that it got, and whose connection ended before any of the answer
+came, is tried once more: models compute, they do not keep books, and the alternative is an error each time a worker dies.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from modelyard.aws.errors import AwsError
+from modelyard.endpoints.instance import Container, Instance, State
+from modelyard.endpoints.routes import Key, Routes, VariantRoute
+from modelyard.endpoints.upstream import Answer, Lost, TooLate
+
+SECONDS = 60.0
+"""How long a container may take to answer."""
+WAIT_SECONDS = 15.0
+"""How long a request waits for an instance, when none is healthy at the moment."""
+LOOK_SECONDS = 0.05
+LONGEST_MESSAGE = 2048
+FORWARDED = {
+    "CustomAttributes": "X-Amzn-SageMaker-Custom-Attributes",
+    "InferenceId": "X-Amzn-SageMaker-Inference-Id",
+    "EnableExplanations": "X-Amzn-SageMaker-Enable-Explanations",
+    "SessionId": "X-Amzn-SageMaker-Session-Id",
+    "TargetModel": "X-Amzn-SageMaker-Target-Model",
+}
+"""Members of the request that containers get as headers."""
+RETURNED = {
+    "ContentType": "content-type",
+    "CustomAttributes": "x-amzn-sagemaker-custom-attributes",
+    "NewSessionId": "x-amzn-sagemaker-new-session-id",
+    "ClosedSessionId": "x-amzn-sagemaker-closed-session-id",
+}
+"""Headers of containers that are members of the answer."""
+
+Request = Mapping[str, Any]
+
+
+def not_found(name: str, account: str) -> AwsError:
+    """AWS's error that there is no such endpoint, which has a code of its own."""
+    return AwsError(f"Endpoint {name} of account {account} not found.", code="ValidationError")
+
+
+def invalid(text: str) -> AwsError:
+    """A request that the endpoint does not take."""
+    return AwsError(text, code="ValidationError")
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """A request to an endpoint."""
+
+    key: Key
+    name: str
+    request: Request
+    streams: bool = False
+
+
+class Relay:
+    """Relays requests."""
+
+    def __init__(self, routes: Routes, loop: asyncio.AbstractEventLoop) -> None:
+        self.routes = routes
+        self.loop = loop
+
+    async def invoke(self, invocation: Invocation) -> dict[str, Any]:
+        """Have an instance answer. Raises AwsError."""
+        deadline = self.loop.time() + WAIT_SECONDS
+        tried: list[Instance] = []
+        lost = 0
+        while True:
+            variant = self._variant(invocation)
+            if variant is None:
+                await self._wait(invocation, deadline)
+                continue
+            instance = variant.next(tried) or (variant.next() if tried else None)
+            if not isinstance(instance, Instance) or instance.state not in (State.HEALTHY, State.DRAINING):
+                await self._wait(invocation, deadline)
+                tried = []
+                continue
+            instance.outstanding += 1
+            kept = False
+            try:
+                answered = await self._ask(invocation, variant, instance)
+                kept = "Pieces" in answered
+                instance.answered += 1
+                return self._counted(answered, instance) if kept else answered
+            except Lost as error:
+                lost += 1
+                if error.answered or lost > 1:
+                    raise self._broken(invocation, variant, instance, str(error)) from None
+                tried.append(instance)
+            except OSError:
+                # Nobody listened: it did not get the request.
+                await self._wait(invocation, deadline)
+            finally:
+                if not kept:
+                    instance.outstanding -= 1
+
+    def _variant(self, invocation: Invocation) -> VariantRoute | None:
+        """The variant for a request; None for an endpoint that is not run here yet. Raises AwsError."""
+        route = self.routes.get(invocation.key)
+        if route is None:
+            return None
+        if route.name != invocation.name:
+            raise not_found(invocation.name, invocation.key[0])
+        target = invocation.request.get("TargetVariant")
+        variant = route.choose(target)
+        if variant is None:
+            raise invalid(f"The variant {target} is not found in the endpoint {invocation.name}.")
+        return variant
+
+    async def _wait(self, invocation: Invocation, deadline: float) -> None:
+        """Let a moment pass in which an instance may come up. Raises AwsError when there was time enough."""
+        if self.loop.time() >= deadline:
+            raise AwsError(
+                f"The endpoint {invocation.name} has no healthy instance at the moment.", code="ServiceUnavailable", status=503
+            )
+        await asyncio.sleep(LOOK_SECONDS)
+
+    async def _ask(self, invocation: Invocation, variant: VariantRoute, instance: Instance) -> dict[str, Any]:
+        request = invocation.request
+        body, content_type, accept = request["Body"], request.get("ContentType"), request.get("Accept")
+        containers = self._containers(instance, request.get("TargetContainerHostname"))
+        last = containers[-1]
+        for container in containers:
+            head = _head(request, body, content_type, accept if container is last else None)
+            streams = invocation.streams and container is last
+            answer = await self._answer(invocation, variant, instance, container, head + body, streams)
+            if answer.status != 200:
+                raise self._model_error(invocation, variant, instance, container.name, answer.status, answer.body)
+            body, content_type = answer.body, answer.headers.get("content-type")
+        shown: dict[str, Any] = {"InvokedProductionVariant": variant.name}
+        for member, name in RETURNED.items():
+            if name in answer.headers:
+                shown[member] = answer.headers[name]
+        if answer.pieces is not None:
+            shown["Pieces"] = answer.pieces
+        else:
+            shown["Body"] = answer.body
+        return shown
+
+    def _containers(self, instance: Instance, hostname: str | None) -> list[Container]:
+        if not instance.hosted.direct:
+            if hostname is not None:
+                raise invalid("TargetContainerHostname is for endpoints whose containers are invoked directly.")
+            return instance.containers
+        found = [one for one in instance.containers if one.name == hostname]
+        if not found:
+            names = ", ".join(one.name for one in instance.containers)
+            raise invalid(f"The TargetContainerHostname {hostname} is none of this endpoint's: it has {names}.")
+        return found
+
+    async def _answer(
+        self, invocation: Invocation, variant: VariantRoute, instance: Instance, container: Container, sent: bytes, streams: bool
+    ) -> Answer:
+        try:
+            return await container.upstream.ask(sent, streams=streams, seconds=SECONDS)
+        except TooLate:
+            text = (
+                f"Your invocation timed out while waiting for a response from container {container.name}. Review the latency"
+                " metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
+            )
+            raise self._model_error(invocation, variant, instance, container.name, 0, text.encode()) from None
+
+    def _broken(self, invocation: Invocation, variant: VariantRoute, instance: Instance, text: str) -> AwsError:
+        return self._model_error(invocation, variant, instance, instance.containers[0].name, 0, text.encode())
+
+    def _model_error(
+        self, invocation: Invocation, variant: VariantRoute, instance: Instance, container: str, status: int, body: bytes
+    ) -> AwsError:
+        """AWS's error for what a container answered otherwise than with 200."""
+        account, region, _ = invocation.key
+        whose = "client" if 400 <= status < 500 else "server"
+        message = body[: 4 * LONGEST_MESSAGE].decode("utf-8", "replace")[:LONGEST_MESSAGE]
+        group = f"/aws/sagemaker/Endpoints/{invocation.name}"
+        stream = f"{variant.name}/{instance.id}" + (f"/{container}" if len(instance.containers) > 1 else "")
+        text = (
+            f'Received {whose} error ({status}) from {container} with message "{message}".'
+            f" See https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logEventViewer:group={group}"
+            f" in account {account} for more information."
+        )
+        members = {
+            "OriginalStatusCode": status or 500,
+            "OriginalMessage": message,
+            "LogStreamArn": f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{stream}",
+        }
+        return AwsError(text[:LONGEST_MESSAGE], code="ModelError", status=424, members=members)
+
+    def _counted(self, answered: dict[str, Any], instance: Instance) -> dict[str, Any]:
+        """A streamed answer that counts as outstanding until it was taken."""
+
+        async def pieces(source: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+            try:
+                async with aclosing(source) as given:
+                    async for piece in given:
+                        yield piece
+            finally:
+                instance.outstanding -= 1
+
+        return {**answered, "Pieces": pieces(answered["Pieces"])}
+
+
+def _head(request: Request, body: bytes, content_type: str | None, accept: str | None) -> bytes:
+    """The head of the request that a container gets."""
+    lines = ["POST /invocations HTTP/1.1", "Host: localhost:8080", f"Content-Length: {len(body)}"]
+    if content_type is not None:
+        lines.append(f"Content-Type: {content_type}")
+    lines.append(f"Accept: {accept or '*/*'}")
+    for member, name in FORWARDED.items():
+        if member in request:
+            lines.append(f"{name}: {request[member]}")
+    # Line breaks could begin a header of the client's own.
+    text = "\r\n".join(line.replace("\r", " ").replace("\n", " ") for line in lines)
+    return (text + "\r\n\r\n").encode("latin-1", "replace")

@@ -1,0 +1,291 @@
+"""HTTP connections to a container, kept alive and used again. All of it happens on one event loop.
+
+Whether a request that failed may be tried elsewhere is known here alone: `Lost.answered` says whether any of the answer had come.
+"""
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import httptools
+
+LARGEST_ANSWER = 32 * 1024 * 1024
+"""Bytes of an answer that is taken whole; SageMaker's limit is 25 MB."""
+LARGEST_HEAD = 64 * 1024
+MOST_CONNECTIONS = 128
+"""To one container; further requests wait for one of them."""
+MOST_PIECES = 64
+"""Pieces of a streamed answer that wait for the client; then the container is read no further."""
+
+
+class Lost(Exception):
+    """A connection ended before the answer did."""
+
+    def __init__(self, text: str, *, answered: bool) -> None:
+        super().__init__(text)
+        self.answered = answered
+
+
+class TooLate(Exception):
+    """There was no answer in time; the request may be under way still."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a container answered."""
+
+    status: int
+    headers: dict[str, str]
+    """Names in lower case."""
+    body: bytes = b""
+    pieces: AsyncGenerator[bytes, None] | None = None
+    """Set instead of `body` for an answer that is taken piece by piece; to be read to its end, or closed."""
+
+
+class Connection(asyncio.Protocol):
+    """One connection, with at most one request on its way."""
+
+    def __init__(self, upstream: "Upstream") -> None:
+        self._upstream = upstream
+        self._transport: asyncio.Transport | None = None
+        self._parser: Any = None
+        self._waiter: asyncio.Future[Answer] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._streams = False
+        self._reset()
+
+    def _reset(self) -> None:
+        self._headers: dict[str, str] = {}
+        self._head_size = 0
+        self._body: list[bytes] = []
+        self._size = 0
+        self._pieces: asyncio.Queue[bytes | Exception] | None = None
+        self._begun = False
+        self._until_end = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether another request may be sent."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def send(self, request: bytes, *, streams: bool, seconds: float) -> "asyncio.Future[Answer]":
+        """Send a request; what comes of it. Fails with Lost, and with TooLate when no answer has begun (or ended, where it does
+        not stream) in time."""
+        assert self._transport is not None
+        self._reset()
+        self._streams = streams
+        self._parser = httptools.HttpResponseParser(self)
+        self._waiter = self._upstream.loop.create_future()
+        self._timer = self._upstream.loop.call_later(seconds, self._too_late)
+        self._transport.write(request)
+        return self._waiter
+
+    def _too_late(self) -> None:
+        self._fail(TooLate())
+        self.abort()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def abort(self) -> None:
+        """End the connection, and with it what is on its way."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- what the transport tells ---------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is open."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own is none by class
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came in."""
+        if self._parser is None:
+            self.abort()  # nobody asked
+            return
+        self._begun = True
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._fail(Lost(f"the container does not speak HTTP: {error}", answered=True))
+            self.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone."""
+        self._transport = None
+        if self._until_end and self._parser is not None:
+            self._complete()
+        else:
+            self._fail(Lost("the container closed the connection", answered=self._begun))
+        self._upstream.gone(self)
+
+    # --- what the parser tells ------------------------------------------------------------------
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header."""
+        self._head_size += len(name) + len(value)
+        if self._head_size > LARGEST_HEAD:
+            raise httptools.HttpParserError("its head is too large")
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        status = self._parser.get_status_code()
+        self._until_end = "content-length" not in self._headers and "transfer-encoding" not in self._headers
+        self._until_end = self._until_end and status not in (204, 304) and status >= 200
+        if self._streams and status == 200 and self._waiter is not None and not self._waiter.done():
+            self._cancel_timer()
+            self._pieces = asyncio.Queue()
+            self._waiter.set_result(Answer(status, self._headers, pieces=self._read(self._pieces)))
+
+    def on_body(self, piece: bytes) -> None:
+        """A piece of the body."""
+        if self._pieces is not None:
+            self._pieces.put_nowait(piece)
+            if self._pieces.qsize() >= MOST_PIECES and self._transport is not None:
+                self._transport.pause_reading()
+            return
+        self._size += len(piece)
+        if self._size > LARGEST_ANSWER:
+            raise httptools.HttpParserError("its answer is too large")
+        self._body.append(piece)
+
+    def on_message_complete(self) -> None:
+        """The answer is whole."""
+        if self._parser is None or self._parser.get_status_code() < 200:
+            self._headers = {}
+            return
+        if not self._until_end:
+            self._complete()
+
+    # --- what becomes of a request --------------------------------------------------------------
+
+    def _complete(self) -> None:
+        self._cancel_timer()
+        parser, self._parser = self._parser, None
+        kept = not self._until_end and parser.should_keep_alive()
+        waiter, self._waiter = self._waiter, None
+        if self._pieces is not None:
+            self._pieces.put_nowait(b"")
+        elif waiter is not None and not waiter.done():
+            body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+            waiter.set_result(Answer(parser.get_status_code(), self._headers, body))
+        if self._transport is not None:
+            if kept:
+                if self._pieces is not None:
+                    self._transport.resume_reading()
+                self._upstream.freed(self)
+            else:
+                self._transport.close()
+
+    def _fail(self, error: Exception) -> None:
+        self._cancel_timer()
+        self._parser = None
+        waiter, self._waiter = self._waiter, None
+        if self._pieces is not None:
+            self._pieces.put_nowait(error)
+        elif waiter is not None and not waiter.done():
+            waiter.set_exception(error)
+
+    async def _read(self, pieces: "asyncio.Queue[bytes | Exception]") -> AsyncGenerator[bytes, None]:
+        """The pieces of a streamed answer as they come."""
+        whole = False
+        try:
+            while True:
+                piece = await pieces.get()
+                if isinstance(piece, Exception):
+                    whole = True
+                    raise piece
+                if not piece:
+                    whole = True
+                    return
+                if self._pieces is pieces and self._transport is not None and pieces.qsize() < MOST_PIECES // 2:
+                    self._transport.resume_reading()
+                yield piece
+        finally:
+            if not whole and self._pieces is pieces:
+                self.abort()
+
+
+class Upstream:
+    """The connections to one container."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, connect: Callable[[], "asyncio.Future[socket.socket]"]) -> None:
+        self.loop = loop
+        self._connect = connect
+        self._idle: list[Connection] = []
+        self._open: set[Connection] = set()
+        self._opening = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._closed = False
+
+    async def ask(self, request: bytes, *, streams: bool = False, seconds: float = 60.0) -> Answer:
+        """Send a request. Raises Lost, TooLate, and ConnectionError when nobody listens."""
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
+            if connection.usable:
+                return await self._sent(connection, request, streams, seconds)
+        return await self._sent(await self._new(), request, streams, seconds)
+
+    async def _sent(self, connection: Connection, request: bytes, streams: bool, seconds: float) -> Answer:
+        try:
+            return await connection.send(request, streams=streams, seconds=seconds)
+        except asyncio.CancelledError:
+            connection.abort()
+            raise
+
+    async def _new(self) -> Connection:
+        while len(self._open) + self._opening >= MOST_CONNECTIONS:
+            if self._idle:
+                connection = self._idle.pop()
+                if connection.usable:
+                    return connection
+                continue
+            waiter: asyncio.Future[None] = self.loop.create_future()
+            self._waiting.append(waiter)
+            await waiter
+        self._opening += 1
+        try:
+            opened = await self._connect()
+            opened.setblocking(False)
+            if self._closed:
+                opened.close()
+                raise Lost("the instance is gone", answered=False)
+            _, connection = await self.loop.create_connection(lambda: Connection(self), sock=opened)
+        finally:
+            self._opening -= 1
+        self._open.add(connection)
+        return connection
+
+    def freed(self, connection: Connection) -> None:
+        """A connection may be used again."""
+        self._idle.append(connection)
+        self._next()
+
+    def gone(self, connection: Connection) -> None:
+        """A connection has ended."""
+        self._open.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        self._next()
+
+    def _next(self) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    def close(self) -> None:
+        """End all connections."""
+        self._closed = True
+        for connection in list(self._open):
+            connection.abort()
+        while self._waiting:
+            self._next()

@@ -1,0 +1,162 @@
+"""The HTTP client that containers are asked with, against servers that answer byte by byte as a test says."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from modelyard.endpoints.upstream import Lost, TooLate, Upstream
+
+pytestmark = pytest.mark.ours
+
+REQUEST = b"POST /invocations HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi"
+Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def serving(handle: Handle) -> Any:
+    open_ones: list[asyncio.StreamWriter] = []
+
+    async def tracked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_ones.append(writer)
+        try:
+            await handle(reader, writer)
+        except ConnectionError:
+            writer.transport.abort()
+
+    server = await asyncio.start_server(tracked, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    loop = asyncio.get_running_loop()
+    connected = []
+
+    async def connect() -> socket.socket:
+        peer = socket.socket()
+        peer.setblocking(False)
+        await loop.sock_connect(peer, ("127.0.0.1", port))
+        connected.append(peer)
+        return peer
+
+    upstream = Upstream(loop, lambda: loop.create_task(connect()))
+    try:
+        yield upstream, connected
+    finally:
+        upstream.close()
+        for writer in open_ones:
+            writer.transport.abort()
+        server.close()
+        await asyncio.sleep(0.01)
+
+
+def answering(*pieces: bytes, close: bool = False) -> Handle:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65536):
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0.001)
+            if close:
+                break
+        writer.close()
+
+    return handle
+
+
+def asked(handle: Handle, times: int = 1, **more: Any) -> tuple[list[Any], int]:
+    """What comes of asking so often, and over how many connections."""
+
+    async def run() -> tuple[list[Any], int]:
+        async with serving(handle) as (upstream, connected):
+            found: list[Any] = []
+            for _ in range(times):
+                try:
+                    found.append(await upstream.ask(REQUEST, **more))
+                except (Lost, TooLate) as error:
+                    found.append(error)
+            return found, len(connected)
+
+    return asyncio.run(run())
+
+
+def test_a_connection_is_used_again() -> None:
+    """An answer with its length, one in chunks, and one after an interim answer: each over the same connection as the last."""
+    for answer in (
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: b\r\n\r\nhello",),
+        (b"HTTP/1.1 200 OK\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n", b"3\r\nllo\r\n0\r\n\r\n"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-A: b\r\nContent-Length: 5\r\n\r\nhel", b"lo"),
+    ):
+        found, connections = asked(answering(*answer), 3)
+        assert [(one.status, one.body, one.headers["x-a"]) for one in found] == [(200, b"hello", "b")] * 3
+        assert connections == 1
+
+
+def test_answers_that_end_with_their_connection() -> None:
+    """HTTP/1.0, and `Connection: close`: the next request takes a new connection."""
+    for head in (b"HTTP/1.0 200 OK\r\n\r\nhello", b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello"):
+        found, connections = asked(answering(head, close=True), 2)
+        assert [one.body for one in found] == [b"hello", b"hello"]
+        assert connections == 2
+
+
+def test_what_was_lost_says_whether_anything_had_come() -> None:
+    """A connection that ends before the answer begins, in its middle, and what is no HTTP."""
+    begun = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhe"
+    for pieces, answered in (((), False), ((begun,), True), ((b"nonsense\r\n\r\n",), True)):
+        [error], _ = asked(answering(*pieces, close=True))
+        assert isinstance(error, Lost) and error.answered is answered
+
+
+def test_no_answer_in_time() -> None:
+    """After so many seconds the request is given up, and its connection is not used again."""
+    found, connections = asked(answering(), 2, seconds=0.05)
+    assert [type(one) for one in found] == [TooLate, TooLate]
+    assert connections == 2
+
+
+def test_answers_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container cannot fill the server's memory with one answer, nor with its head."""
+    monkeypatch.setattr("modelyard.endpoints.upstream.LARGEST_ANSWER", 1000)
+    [error], _ = asked(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + b"x" * 2000))
+    assert isinstance(error, Lost)
+    [error], _ = asked(answering(b"HTTP/1.1 200 OK\r\n" + b"X-A: " + b"x" * 70_000 + b"\r\n\r\n"))
+    assert isinstance(error, Lost)
+
+
+def test_a_streamed_answer_comes_piece_by_piece() -> None:
+    """Pieces come as they are sent, slowly taken ones hold the sender back, and a break is raised where it happens."""
+
+    async def run() -> None:
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        async with serving(answering(head, *[b"1\r\nx\r\n"] * 200, b"0\r\n\r\n")) as (upstream, connected):
+            answer = await upstream.ask(REQUEST, streams=True)
+            assert answer.pieces is not None
+            taken = b""
+            async for piece in answer.pieces:
+                taken += piece
+                await asyncio.sleep(0)
+            assert taken == b"x" * 200
+            again = await upstream.ask(REQUEST, streams=True)
+            assert again.pieces is not None and len(connected) == 1
+            await again.pieces.aclose()
+        async with serving(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhe", close=True)) as (upstream, _):
+            answer = await upstream.ask(REQUEST, streams=True)
+            assert answer.pieces is not None
+            with pytest.raises(Lost):
+                async for piece in answer.pieces:
+                    assert piece == b"he"
+
+    asyncio.run(run())
+
+
+def test_connections_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the limit requests wait for a connection, and all are answered."""
+    monkeypatch.setattr("modelyard.endpoints.upstream.MOST_CONNECTIONS", 2)
+
+    async def run() -> None:
+        async with serving(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")) as (upstream, connected):
+            answers = await asyncio.gather(*(upstream.ask(REQUEST) for _ in range(10)))
+            assert [one.body for one in answers] == [b"ok"] * 10 and len(connected) == 2
+
+    asyncio.run(run())
