@@ -177,6 +177,8 @@ def _of_pattern(pattern: str) -> st.SearchStrategy[str]:
         extra = properties[2].replace("\\", "")
         alphabet = st.characters(categories=categories, include_characters=extra, max_codepoint=0x2FFF)
         return st.text(alphabet, min_size=1, max_size=24)
+    if r"\p{ASCII}" in pattern or r"\p{Print}" in pattern:  # as much as these patterns admit anyway
+        return st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=24)
     if pattern in (r"[\S\s]*", r"[\S\s]+"):
         return st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=30)
     alphabet = st.characters(codec="utf-8", exclude_characters="\0\n\r\x85\u2028\u2029")

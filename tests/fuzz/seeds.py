@@ -6,6 +6,7 @@ import json
 import time
 from typing import Any
 
+from tests.endpoints import IMAGE, packed, program
 from tests.functions import TRUST as FUNCTION_TRUST
 from tests.functions import zipped
 from tests.fuzz.wire import Wire
@@ -57,13 +58,13 @@ class Seeds:
 
     def sow(self, service: str) -> None:
         """Make sure that there is something of everything."""
-        getattr(self, f"_sow_{service}", lambda: None)()
+        getattr(self, f"_sow_{service.replace('sagemaker-', '')}", lambda: None)()
 
     def known(self) -> dict[str, list[Any]]:
         """Values by the names of members."""
         version = self.version or f"{ARN}model-package/fuzz-group/1"
         arns = [f"{ARN}model-package-group/fuzz-group", version, f"{ARN}model-card/fuzz-card"]
-        hosted = [f"{ARN}model/fuzz-model", f"{ARN}endpoint-config/fuzz-config"]
+        hosted = [f"{ARN}model/fuzz-model", f"{ARN}endpoint-config/fuzz-config", f"{ARN}endpoint/fuzz-serving"]
         documents = [ANYTHING, TRUST]
         entities = [self._artifact, f"{ARN}action/fuzz-action", f"{ARN}context/fuzz-context"]
         return {
@@ -72,7 +73,10 @@ class Seeds:
             "ModelPackageArn": [version],
             "ModelPackageArnList": [version],
             "ModelName": ["fuzz-model"],
-            "EndpointConfigName": ["fuzz-config"],
+            "EndpointConfigName": ["fuzz-config", "fuzz-serving"],
+            "EndpointName": ["fuzz-serving"],
+            "VariantName": ["v"],
+            "TargetVariant": ["v"],
             "ExecutionRoleArn": ["arn:aws:iam::111122223333:role/ModelyardExecutionRole"],
             "ModelCardName": ["fuzz-card", f"{ARN}model-card/fuzz-card"],
             "Content": [CARD],
@@ -199,6 +203,22 @@ class Seeds:
         self._make("sagemaker", "CreateModel", ModelName="fuzz-model", PrimaryContainer={"ModelPackageName": "fuzz-alone"})
         variant = {"VariantName": "v", "ModelName": "fuzz-model", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
         self._make("sagemaker", "CreateEndpointConfig", EndpointConfigName="fuzz-config", ProductionVariants=[variant])
+        self._make("s3", "CreateBucket", Bucket="fuzz-bucket")
+        self._make("s3", "PutObject", Bucket="fuzz-bucket", Key="serve.tar.gz", Body=packed(serve=program()))
+        container = {"Image": IMAGE, "ModelDataUrl": "s3://fuzz-bucket/serve.tar.gz"}
+        self._make("sagemaker", "CreateModel", ModelName="fuzz-serving", PrimaryContainer=container)
+        serving = {**variant, "ModelName": "fuzz-serving"}
+        self._make("sagemaker", "CreateEndpointConfig", EndpointConfigName="fuzz-serving", ProductionVariants=[serving])
+        self._make("sagemaker", "CreateEndpoint", EndpointName="fuzz-serving", EndpointConfigName="fuzz-serving")
+        deadline = time.monotonic() + 30
+        # What is in progress writes by itself, which would look like what a refused request wrote.
+        while any(word in self._make("sagemaker", "ListEndpoints") for word in (b"Creating", b"Updating", b"Deleting")):
+            assert time.monotonic() < deadline, "an endpoint does not come to rest"
+            time.sleep(0.05)
+
+    # botocore's names of services have hyphens, which names of methods cannot have.
+    def _sow_runtime(self) -> None:
+        self._sow_sagemaker()
 
     def _sow_lineage(self) -> None:
         source = {"SourceUri": "s3://fuzz-bucket/model.tar.gz"}

@@ -29,9 +29,8 @@ class Endpoints(Hosting):
 
     def endpoint(self, name: str, **more: Any) -> str:
         config = self.config(name)
-        return str(
-            self.sagemaker("CreateEndpoint", EndpointName=self.named(name), EndpointConfigName=config, **more)["EndpointArn"]
-        )
+        made = self.sagemaker("CreateEndpoint", EndpointName=self.named(name), EndpointConfigName=config, **more)
+        return str(made["EndpointArn"])
 
     def status(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = self.sagemaker("DescribeEndpoint", EndpointName=self.named(name))
@@ -170,7 +169,7 @@ def test_who_may(hosting: Endpoints) -> None:
         hosting.sagemaker("CreateEndpoint", only_endpoint, EndpointName="x", EndpointConfigName=hosting.named("e"))
     for team, code in (("fraud", "ValidationError"), ("weather", DENIED)):
         condition = {"StringEquals": {"aws:ResourceTag/team": team}}
-        with refused(code, ""):
+        with refused(code, "ndpoint"):
             hosting.call(
                 "sagemaker-runtime",
                 "InvokeEndpoint",
