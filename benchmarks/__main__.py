@@ -22,6 +22,7 @@ NAMES = (
     "group_commit",
     "interpreter_lock",
     "front_door",
+    "invoke_endpoint",
     "object_memory",
     "audit_cost",
     "event_delivery",
