@@ -5,13 +5,31 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 from tests.running import RunningYard
+from tests.sandboxes import why_none
+
+SANDBOXED = (
+    "contract/functions",
+    "workloads",
+    "clients/test_functions.py",
+    "clients/test_endpoints.py",
+    "clients/test_endpoint_recovery.py",
+    "clients/test_served_images.py",
+    "faults/test_functions.py",
+    "faults/test_endpoints.py",
+)
+"""Tests that run code in sandboxes, which not every machine lets us make."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Real clients leave connections to the garbage collector; that they do is no failure of a test that drives them."""
+    """Real clients leave connections to the garbage collector; that they do is no failure of a test that drives them.
+
+    What needs a sandbox is skipped where none can be made, with the reason.
+    """
     for item in items:
         if item.path.parts[-2] in ("clients", "faults"):
             item.add_marker(pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"))
+        if any(f"tests/{part}" in item.path.as_posix() for part in SANDBOXED) and (reason := why_none()):
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")
