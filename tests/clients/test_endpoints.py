@@ -178,7 +178,10 @@ def invoke(body, headers):
     group = f"/aws/sagemaker/Endpoints/{name}"
 
     def lines() -> list[str]:
-        [stream] = logs.describe_log_streams(logGroupName=group)["logStreams"]
+        try:
+            [stream] = logs.describe_log_streams(logGroupName=group)["logStreams"]
+        except logs.exceptions.ResourceNotFoundException:
+            return []
         assert stream["logStreamName"].startswith("AllTraffic/i-")
         events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
         return [event["message"] for event in events]

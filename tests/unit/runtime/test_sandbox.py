@@ -465,16 +465,27 @@ def test_works_for_who_is_not_root(tmp_path: Path):
 
 
 def _processes() -> set[int]:
-    """The processes on this machine that belong to a sandbox: launchers and whatever they started."""
-    found = set()
+    """The processes that belong to sandboxes below this process, or of nobody any more: launchers and whatever they started."""
+    parents: dict[int, int] = {}
+    sandboxed: set[int] = set()
     for process in Path("/proc").iterdir():
         if not process.name.isdecimal():
             continue
         with contextlib.suppress(OSError):
-            command = (process / "cmdline").read_bytes()
-            if b"modelyard.runtime.inside" in command or process.stat().st_uid == USER:
-                found.add(int(process.name))
-    return found
+            parents[int(process.name)] = int((process / "stat").read_text().rpartition(") ")[2].split()[1])
+            if b"modelyard.runtime.inside" in (process / "cmdline").read_bytes() or process.stat().st_uid == USER:
+                sandboxed.add(int(process.name))
+
+    def is_ours(process: int) -> bool:
+        while process in sandboxed:
+            process = parents.get(process, 1)
+        while process not in (0, 1, os.getpid()):
+            process = parents.get(process, 0)
+            if process == 1:
+                return False
+        return process != 0
+
+    return {process for process in sandboxed if is_ours(process)}
 
 
 def _descriptors() -> int:
@@ -483,7 +494,7 @@ def _descriptors() -> int:
 
 def _settled(before: set[int]) -> None:
     """Wait until no sandbox is left but those of before."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while left := _processes() - before:
         assert time.monotonic() < deadline, f"{len(left)} processes are left"
         time.sleep(0.02)

@@ -136,6 +136,9 @@ class Launcher:
 
     def _look_at_memory(self, process: int) -> None:
         used = memory.used_by_tree(process, self.wanted["memory"])
+        if used > self.wanted["memory"]:
+            # Processes are not looked at in one moment: what forks or ends meanwhile may have been counted twice.
+            used = min(used, memory.used_by_tree(process, self.wanted["memory"]))
         self.peak = max(self.peak, used)
         if used > self.wanted["memory"]:
             self._end(process, "memory")

@@ -53,7 +53,7 @@ def _nameless(process: int, most: int) -> int:
                     counts = len(words) > 5 and words[5].startswith(NAMELESS)
                 elif counts and words[0] == "Pss:":
                     total += int(words[1]) * UNIT
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it has ended
         return 0
     except OSError:
         return most
