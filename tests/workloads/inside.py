@@ -58,7 +58,7 @@ class Inside:
         """A model.tar.gz, as /opt/ml/model."""
         target = self.folder / f"model-{len(list(self.folder.iterdir()))}"
         target.mkdir()
-        unpack(io.BytesIO(content), target)
+        unpack(io.BytesIO(content), target, 1 << 30)
         return Mount(target, "/opt/ml/model")
 
     def run(self, *words: str, mounts: tuple[Mount, ...] = (), **environment: str) -> "Program":

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import orjson
 
-from modelyard.endpoints import archive
-from modelyard.endpoints.archive import BadArchive
 from modelyard.endpoints.model import Artifact, Document, Runnable
+from modelyard.runtime import archive
+from modelyard.runtime.archive import BadArchive
 
 MODEL = "/opt/ml/model"
 MORE = "/opt/ml/additional-model-data-sources"

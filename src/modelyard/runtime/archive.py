@@ -1,123 +1,130 @@
-"""Unpacking archives that others made: model.tar.gz and sourcedir.tar.gz, into a folder that belongs to a workload."""
+"""model.tar.gz, unpacked where a container can read it: nothing in it leads out of its folder, whatever it says of itself."""
 
 import os
+import shutil
+import stat
 import tarfile
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-MOST_BYTES = 64 * 1024**3
-MOST_MEMBERS = 500_000
-LONGEST_PATH = 1024
-READ_BYTES = 1024 * 1024
+PIECE = 1024 * 1024
+MOST_FILES = 200_000
+LONGEST_NAME = 4096
 
 
 class BadArchive(Exception):
-    """An archive is refused; the text is a sentence that says why, for the one whose archive it is."""
+    """An archive that cannot be unpacked, or may not; the text says why."""
 
 
-def unpack(
-    source: IO[bytes],
-    target: Path,
-    *,
-    most_bytes: int = MOST_BYTES,
-    most_members: int = MOST_MEMBERS,
-    owner: int | None = None,
-) -> int:
-    """Unpack a tar archive, compressed or not, from a stream into the folder `target`; the bytes that came out.
+def unpack(file: IO[bytes], folder: Path, most: int) -> None:
+    """Unpack a tar archive, compressed or not, into a folder that is there; at most `most` bytes. Raises BadArchive.
 
-    Only files and folders come out, and only below `target`: absolute paths, `..`, links, devices and pipes refuse the whole
-    archive, as do more bytes or members than are allowed, before they are written. Files can be read by everybody, are written by
-    their owner alone, and belong to the user `owner` where this process may say so. `target` must be empty, and is left
-    with what came out so far when BadArchive is raised.
+    Files and folders become readable by everybody and writable by nobody else; links stay within the folder, and what is neither
+    is refused.
     """
-    unpacking = _Unpacking(target, most_bytes, most_members, owner)
-    with _opened(source) as archive:
-        for member in archive:
-            unpacking.take(archive, member)
-    return unpacking.written
-
-
-@contextmanager
-def _opened(source: IO[bytes]) -> Iterator[tarfile.TarFile]:
-    """The archive, with everything that its bytes can be wrong in told as BadArchive."""
+    left, count = most, 0
     try:
-        with tarfile.open(fileobj=source, mode="r|*") as archive:
-            yield archive
-    except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
-        raise BadArchive(f"It is not a tar archive, or a damaged one: {error}.") from error
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        raise BadArchive(f"It is not a tar archive, or a damaged one: {error}.") from error
+        with tarfile.open(fileobj=file, mode="r:*") as archive:
+            for member in archive:
+                count += 1
+                if count > MOST_FILES:
+                    raise BadArchive(f"it has more than {MOST_FILES} members")
+                left -= _unpack_one(archive, member, folder, left)
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+        # zlib's errors are neither: tarfile makes ReadErrors of them.
+        raise BadArchive(str(error) or type(error).__name__) from error
 
 
-class _Unpacking:
-    def __init__(self, target: Path, most_bytes: int, most_members: int, owner: int | None) -> None:
-        self._target = target
-        self._most_bytes = most_bytes
-        self._most_members = most_members
-        self._owner = owner
-        self._members = 0
-        self.written = 0
+def _unpack_one(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, most: int) -> int:
+    """Unpack one member; how many bytes that were."""
+    name = inside(member.name)
+    if not name.parts:
+        return 0
+    target = folder / name
+    if member.isdir():
+        make_folders(target, folder)
+        return 0
+    make_folders(target.parent, folder)
+    if member.issym() or member.islnk():
+        _link(member, name, target, folder)
+        return 0
+    if not member.isfile():
+        raise BadArchive(f"{member.name[:128]} is no file, no folder and no link")
+    source = archive.extractfile(member)
+    assert source is not None, "files have content"
+    return copy(source, target, most, executable=bool(member.mode & 0o111))
 
-    def take(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
-        """Write one member. Raises BadArchive."""
-        self._members += 1
-        if self._members > self._most_members:
-            raise BadArchive(f"It has more than {self._most_members} members.")
-        path = self._place(member)
-        if member.isdir():
-            self._folder(path)
-            return
-        if not member.isreg():
-            kind = "a link" if member.issym() or member.islnk() else "a device or a pipe"
-            raise BadArchive(f"{member.name} is {kind}: only files and folders are unpacked.")
-        # Before anything is written: a sparse or a lying header could fill the disk.
-        if self.written + member.size > self._most_bytes:
-            raise BadArchive(f"It has more than {self._most_bytes} bytes once it is unpacked.")
-        self._folder(path.parent)
-        self._file(archive, member, path)
 
-    def _place(self, member: tarfile.TarInfo) -> Path:
-        parts = PurePosixPath(member.name).parts
-        if "\0" in member.name or len(member.name) > LONGEST_PATH:
-            raise BadArchive("It has a member whose name no file can have.")
-        if member.name.startswith("/") or ".." in parts:
-            raise BadArchive(f"{member.name} leads out of the folder that it is unpacked into.")
-        return self._target.joinpath(*parts)
+def inside(name: str) -> PurePosixPath:
+    """A path within an archive. Raises BadArchive for one that leads out."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or len(name) > LONGEST_NAME or "\0" in name:
+        raise BadArchive(f"{name[:128]} leads out of it")
+    return path
 
-    def _folder(self, path: Path) -> None:
-        missing = []
-        while path != self._target and not path.is_dir():
-            missing.append(path)
-            path = path.parent
-        for folder in reversed(missing):
-            try:
-                folder.mkdir(mode=0o755)
-            except FileExistsError:
-                raise BadArchive(f"{folder.relative_to(self._target)} is a file and a folder.") from None
-            self._give(folder)
 
-    def _file(self, archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
-        content = archive.extractfile(member)
-        assert content is not None, "it is a regular file"
-        mode = 0o755 if member.mode & 0o100 else 0o644
-        # There is no link in the folder, for none was made: a name that is there already is a member that came twice.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-        try:
-            descriptor = os.open(path, flags, mode)
-        except IsADirectoryError:
-            raise BadArchive(f"{member.name} is a file and a folder.") from None
-        with os.fdopen(descriptor, "wb") as file:
-            while read := content.read(READ_BYTES):
-                file.write(read)
-                self.written += len(read)
-        path.chmod(mode)
-        self._give(path)
+def _link(member: tarfile.TarInfo, name: PurePosixPath, target: Path, folder: Path) -> None:
+    """Make a link; where it leads is followed by the container alone, in whose files there is nothing else."""
+    where = PurePosixPath(member.linkname)
+    within = where if member.islnk() else name.parent / where
+    depth = 0
+    for part in within.parts:
+        depth += -1 if part == ".." else 0 if part == "." else 1
+        if depth < 0 or where.is_absolute():
+            raise BadArchive(f"the link {member.name[:128]} leads out of it")
+    _clear(target)
+    if member.islnk():
+        source = folder / within
+        if ".." in within.parts or not stat.S_ISREG(os.lstat(source).st_mode):
+            raise BadArchive(f"the link {member.name[:128]} leads to no file")
+        os.link(source, target, follow_symlinks=False)
+    else:
+        target.symlink_to(member.linkname)
 
-    def _give(self, path: Path) -> None:
-        if self._owner is not None and os.getuid() == 0:
-            os.chown(path, self._owner, self._owner)
+
+def copy(source: IO[bytes] | Iterator[bytes], target: Path, most: int, *, executable: bool = False) -> int:
+    """Write a new file; how many bytes that were. Raises BadArchive for more than `most`."""
+    _clear(target)
+    size = 0
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    pieces = source if isinstance(source, Iterator) and not hasattr(source, "read") else iter(lambda: source.read(PIECE), b"")
+    with os.fdopen(os.open(target, flags, 0o644), "wb") as file:
+        for piece in pieces:
+            size += len(piece)
+            if size > most:
+                raise BadArchive("it unpacks to more bytes than this server takes")
+            file.write(piece)
+        os.fchmod(file.fileno(), 0o755 if executable else 0o644)
+    return size
+
+
+def _clear(target: Path) -> None:
+    """Let what comes later in an archive replace what came before, as tar does."""
+    try:
+        kind = os.lstat(target).st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(kind):
+        raise BadArchive(f"{target.name[:128]} is a folder and something else")
+    target.unlink()
+
+
+def make_folders(folder: Path, root: Path) -> None:
+    """Make folders, none of them by way of a link."""
+    if folder == root:
+        return
+    make_folders(folder.parent, root)
+    try:
+        kind = os.lstat(folder).st_mode
+    except FileNotFoundError:
+        folder.mkdir(mode=0o755)
+        folder.chmod(0o755)
+        return
+    if not stat.S_ISDIR(kind):
+        raise BadArchive(f"{folder.name[:128]} is a folder and something else")
+
+
+def remove(folder: Path) -> None:
+    """Remove what was unpacked."""
+    shutil.rmtree(folder, ignore_errors=True)
