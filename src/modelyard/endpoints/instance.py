@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from modelyard.endpoints.deployment import Hosted
 from modelyard.endpoints.upstream import Lost, TooLate, Upstream
-from modelyard.runtime.process import Sandbox
+from modelyard.runtime.backend import Running
 from modelyard.runtime.workload import Ended
 
 PORT = 8080
@@ -60,7 +60,7 @@ class Container:
     """A container that runs."""
 
     name: str
-    sandbox: Sandbox
+    sandbox: Running
     upstream: Upstream
 
 
@@ -91,7 +91,7 @@ class Instance:
 
     # --- on a thread for starts -----------------------------------------------------------------
 
-    def started(self, containers: list[tuple[str, Sandbox]]) -> None:
+    def started(self, containers: list[tuple[str, Running]]) -> None:
         """Its sandboxes run; from now on it is pinged."""
         with self._lock:
             for name, sandbox in containers:
@@ -154,7 +154,7 @@ class Instance:
 
     # --- on the event loop ----------------------------------------------------------------------
 
-    def _connect(self, sandbox: Sandbox) -> "asyncio.Future[socket.socket]":
+    def _connect(self, sandbox: Running) -> "asyncio.Future[socket.socket]":
         asked: Future[socket.socket] = sandbox.connect(PORT)
         return asyncio.wrap_future(asked, loop=self.loop)
 

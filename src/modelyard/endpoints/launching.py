@@ -18,8 +18,9 @@ from modelyard.endpoints.deployment import Hosted
 from modelyard.endpoints.instance import PORT, Failure, Instance
 from modelyard.endpoints.model import Document, Name, Runnable
 from modelyard.endpoints.model_files import MODEL, ModelFiles, NoModelData, Unpacked
+from modelyard.runtime.backend import Backend, Running
 from modelyard.runtime.image_programs import ImageProgram, ImageTask, NoProgram, program_of
-from modelyard.runtime.process import Heard, Runtime, Sandbox
+from modelyard.runtime.process import Heard, Runtime
 from modelyard.runtime.workload import MEBIBYTE, CannotRun, Ended, Limits, Mount, Workload
 from modelyard.storage.errors import StorageUnavailable
 
@@ -48,9 +49,10 @@ class Part:
 class Launching:
     """Starts instances, a few at a time."""
 
-    def __init__(self, dispatcher: Dispatcher, runtime: Runtime) -> None:
+    def __init__(self, dispatcher: Dispatcher, runtime: Runtime, backend: Backend) -> None:
         self._dispatcher = dispatcher
         self._runtime = runtime
+        self._backend = backend
         self._files = ModelFiles(dispatcher.settings.data / "endpoints" / "models")
         self._lines = LogLines("endpoint-logs")
         self._threads = ThreadPoolExecutor(STARTS, thread_name_prefix="endpoint-start")
@@ -81,7 +83,7 @@ class Launching:
 
     def _start(self, at: Name, instance: Instance) -> None:
         hosted = instance.hosted
-        started: list[tuple[str, Sandbox]] = []
+        started: list[tuple[str, Running]] = []
         try:
             for index, container in enumerate(hosted.containers):
                 part = Part(hosted.name_of(index), container, hosted, at)
@@ -99,13 +101,13 @@ class Launching:
         else:
             instance.started(started)
 
-    def _not_started(self, instance: Instance, started: list[tuple[str, Sandbox]], failure: Failure) -> None:
+    def _not_started(self, instance: Instance, started: list[tuple[str, Running]], failure: Failure) -> None:
         log.warning("instance %s of variant %s could not be started: %s", instance.id, instance.variant, failure.text)
         for _, sandbox in started:
             sandbox.stop(0)
         instance.end(failure)
 
-    def _start_one(self, instance: Instance, part: Part) -> Sandbox:
+    def _start_one(self, instance: Instance, part: Part) -> Running:
         acting = context_of(self._dispatcher, part.at, part.hosted.role)
         image = next((one for one in part.container.artifacts if one.kind == "Image"), None)
         unpacked = self._files.take(part.name, part.container, lambda one: self._read(acting, one))
@@ -123,7 +125,7 @@ class Launching:
         def ended(how: Ended) -> None:
             instance.container_ended(part.name, how)
 
-        sandbox = self._runtime.start(self._workload(part, program, unpacked), Heard(hear, ended))
+        sandbox = self._backend.start(self._workload(part, program, unpacked), Heard(hear, ended))
         instance.closers += self._served(part, sandbox)
         return sandbox
 
@@ -149,7 +151,7 @@ class Launching:
 
         return LogStream(context, f"/aws/sagemaker/Endpoints/{part.at.name}", name)
 
-    def _served(self, part: Part, sandbox: Sandbox) -> list[Callable[[], None]]:
+    def _served(self, part: Part, sandbox: Running) -> list[Callable[[], None]]:
         """Answer on the ports through which a container reaches Modelyard; what ends that."""
         if part.hosted.isolated:
             return []

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from modelyard.aws.errors import AwsError
 from modelyard.dispatch.artifacts import keeper
+from modelyard.dispatch.backends import backend_of
 from modelyard.dispatch.dispatcher import Dispatcher
 from modelyard.dispatch.tags import forget_tags, tags_of
 from modelyard.endpoints import endpoint, events_endpoints, store_owners, wakening
@@ -44,7 +45,7 @@ class Serving:
         self.relay = Relay(self.routes, self.loop)
         self.forwarding = Forwarding(self.loop)
         self.ownership = Ownership(dispatcher)
-        self._launching = Launching(dispatcher, self._runtime)
+        self._launching = Launching(dispatcher, self._runtime, backend_of(dispatcher))
         self._hostings: dict[int, Hosting] = {}
         self._deployments: dict[int, Deployment] = {}
         self._revisions: dict[int, int] = {}
