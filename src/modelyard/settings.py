@@ -70,6 +70,11 @@ class Settings:
     """How long the environment of a function is kept warm with nothing to do."""
     instance_memory_mib: int = 4096
     """The memory that each container of an endpoint's instance may use, in MiB, whatever instance type it is said to be."""
+    runtime: str = "process"
+    """Where models and jobs run: `process` (sandboxes of this machine) or `oci` (containers of docker or podman)."""
+    container_engine: str = ""
+    """The address of docker or podman for `oci`, such as `unix:///run/podman/podman.sock`; empty for what `DOCKER_HOST` says, or
+    for the engine of this machine."""
     log_format: str = "json"
     """`json` or `text`."""
     log_level: str = "info"
@@ -165,7 +170,7 @@ def _address(*schemes: str) -> Callable[[object], bool]:
             parts = urlsplit(str(value))
         except ValueError:
             return False
-        return parts.scheme in schemes and (bool(parts.netloc) or parts.scheme.startswith("postgres"))
+        return parts.scheme in schemes and (bool(parts.netloc) or parts.scheme.startswith(("postgres", "unix")))
 
     return allowed
 
@@ -201,6 +206,11 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "function_environments": (_between(1, 1000), "between 1 and 1000"),
     "function_idle_seconds": _SECONDS,
     "instance_memory_mib": (_between(64, 16 * 1024 * 1024), "between 64 and 16777216 (16 TiB)"),
+    "runtime": _one_of("process", "oci"),
+    "container_engine": (
+        _address("unix", "http", "https", "tcp", "ssh"),
+        "empty, or an address such as unix:///run/podman/podman.sock",
+    ),
     "log_format": _one_of("json", "text"),
     "log_level": _one_of("debug", "info", "warning", "error"),
 }

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from modelyard.aws.errors import AwsError
 from modelyard.blobs.interface import BlobsUnavailable
 from modelyard.dispatch.artifacts import NotLookedUp, keeper
+from modelyard.dispatch.backends import program_for
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.dispatcher import Dispatcher
 from modelyard.dispatch.log_lines import LogLines, LogStream
@@ -19,7 +20,7 @@ from modelyard.endpoints.instance import PORT, Failure, Instance
 from modelyard.endpoints.model import Document, Name, Runnable
 from modelyard.endpoints.model_files import MODEL, ModelFiles, NoModelData, Unpacked
 from modelyard.runtime.backend import Backend, Running
-from modelyard.runtime.image_programs import ImageProgram, ImageTask, NoProgram, program_of
+from modelyard.runtime.image_programs import ImageProgram, ImageTask, NoProgram
 from modelyard.runtime.process import Heard, Runtime
 from modelyard.runtime.workload import MEBIBYTE, CannotRun, Ended, Limits, Mount, Workload
 from modelyard.storage.errors import StorageUnavailable
@@ -31,6 +32,14 @@ STARTS = 4
 """Instances that are started at a time."""
 PROCESSES = 4096
 OPEN_FILES = 65_536
+
+_OF_THE_MACHINE = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/tmp",  # noqa: S108 - the sandbox's own
+    "LANG": "C.UTF-8",
+    "TZ": "UTC",
+}
+"""What a program of this machine has in its environment; images of a container engine say it themselves."""
 
 log = logging.getLogger("modelyard.endpoints")
 
@@ -114,7 +123,7 @@ class Launching:
         instance.closers += [one.give_back for one in unpacked]
         model = next((one.folder for one in unpacked if one.target == MODEL), None)
         uri, digest = part.container.definition["Image"], None if image is None else image.digest
-        program = program_of(ImageTask(uri, digest, "serve", self._dispatcher.settings.data, model))
+        program = program_for(self._dispatcher, ImageTask(uri, digest, "serve", self._dispatcher.settings.data, model))
         instance.closers.append(program.close)
         instance.tells_failure = program.tells_failure
         stream = self._stream(instance, part)
@@ -191,6 +200,7 @@ class Launching:
             limits=Limits(memory=memory, scratch=memory // 2, processes=PROCESSES, open_files=OPEN_FILES),
             listeners=ports,
             hidden=(self._dispatcher.settings.data,),
+            image=program.image,
         )
 
 
@@ -198,10 +208,7 @@ def _variables(part: Part, program: ImageProgram) -> Mapping[str, str]:
     """The environment of a container, as SageMaker sets it; what its model sets goes over what its image does."""
     region = part.at.region
     given: dict[str, str] = {
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOME": "/tmp",  # noqa: S108 - the sandbox's own
-        "LANG": "C.UTF-8",
-        "TZ": "UTC",
+        **(_OF_THE_MACHINE if program.image is None else {}),
         **program.environment,
         **part.container.definition.get("Environment", {}),
         "SAGEMAKER_BIND_TO_PORT": str(PORT),

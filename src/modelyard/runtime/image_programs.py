@@ -30,7 +30,7 @@ class ImageProgram:
     """What is started for an image."""
 
     command: str
-    """The path of the program, inside."""
+    """The path of the program, inside; empty for that of an image."""
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     """What the image itself sets; whoever starts it sets more over it."""
@@ -38,6 +38,8 @@ class ImageProgram:
     directory: str = "/"
     tells_failure: bool = False
     """Whether it answers /ping with 500 only when it will never serve, and says why."""
+    image: str | None = None
+    """An image of the container engine that it is in."""
     close: Callable[[], None] = lambda: None
     """Called once nothing of it runs any more."""
 

@@ -78,6 +78,8 @@ class Runtime:
         """Start a workload; returns once it runs. Raises CannotRun. Not to be called on the runtime's thread."""
         if self._closed:
             raise CannotRun("The server is stopping.")
+        if workload.image is not None:
+            raise CannotRun(f"The image {workload.image} needs a container engine: set `runtime` to `oci`.")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output, write = os.pipe()
         try:
@@ -258,7 +260,7 @@ class Sandbox:
     def _told(self) -> None:
         while True:
             try:
-                message, descriptors = _receive(self._control)
+                message, descriptors = receive(self._control)
             except BlockingIOError:
                 return
             except OSError:
@@ -324,7 +326,8 @@ class Sandbox:
         self.over.set_result(ended)
 
 
-def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
+def receive(control: socket.socket) -> tuple[bytes, list[int]]:
+    """A message of a launcher, with the descriptors that came with it; nothing once it is gone. Raises OSError."""
     message, ancillary, _, _ = control.recvmsg(4096, socket.CMSG_SPACE(16 * 4), socket.MSG_CMSG_CLOEXEC)
     descriptors = array.array("i")
     for level, kind, data in ancillary:

@@ -40,14 +40,14 @@ class Workload:
     """A program to run in a sandbox of its own."""
 
     command: str
-    """The path of the program, inside."""
+    """The path of the program, inside; empty for that of an image."""
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     """Nothing else is in its environment."""
     mounts: tuple[Mount, ...] = ()
     """What it sees beside the machine's programs and libraries."""
     directory: str = "/tmp"  # noqa: S108 - the sandbox's own
-    """Where it starts."""
+    """Where it starts; empty for where an image says."""
     limits: Limits = field(default_factory=Limits)
     timeout: float | None = None
     """Seconds after which it is ended; None for one that stays."""
@@ -55,6 +55,8 @@ class Workload:
     """Ports on 127.0.0.1 inside that the server answers on: whoever starts the workload gets the listening sockets."""
     hidden: tuple[Path, ...] = ()
     """Folders of this machine that it never sees, though they be in one that is mounted: the data directory."""
+    image: str | None = None
+    """An image of the container engine, whose files it sees in place of the machine's programs and libraries."""
 
 
 @dataclass(frozen=True, slots=True)

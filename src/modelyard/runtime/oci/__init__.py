@@ -1,0 +1,1 @@
+"""Workloads as containers of docker or podman."""
