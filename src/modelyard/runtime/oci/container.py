@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SIGNALLED = 128
 """Exit codes above are of workloads that a signal ended."""
 
+Printed = tuple[bytes | None, bytes | None]
+"""A piece of standard output, or of standard error."""
+
 log = logging.getLogger("modelyard.runtime")
 
 
@@ -43,8 +46,8 @@ class Container:
 
     def begin(self, client: Any) -> None:
         """Start it, and listen to it until it ends. Raises CannotRun."""
-        with asked("attach to a container"):
-            printed = client.attach(self._body, stdout=True, stderr=True, stream=True)
+        with asked("start a container"):
+            printed = client.attach(self._body, stdout=True, stderr=True, stream=True, demux=True)
         with asked("start a container"):
             client.start(self._body)
         self._containers.remember(self)
@@ -72,8 +75,7 @@ class Container:
 
     def _ask_to_end(self) -> None:
         try:
-            client = self._containers.engine.client()
-            with asked("end a container"):
+            with contextlib.closing(self._containers.engine.client()) as client, asked("end a container"):
                 client.kill(self._body, "SIGTERM")
         except CannotRun as error:
             if not self.over.done():
@@ -81,7 +83,7 @@ class Container:
 
     # --- on its own thread ----------------------------------------------------------------------
 
-    def _follow(self, client: Any, printed: Iterator[bytes]) -> None:
+    def _follow(self, client: Any, printed: Iterator[Printed]) -> None:
         try:
             for line in lines_of(printed):
                 self._heard.on_output(line)
@@ -93,6 +95,7 @@ class Container:
         for listener in self.listeners.values():
             listener.close()
         self._containers.remove(client, self._made)
+        client.close()
         self._containers.forget(self)
         self._heard.on_end(ended)
         self.over.set_result(ended)
@@ -111,14 +114,15 @@ class Container:
         return Ended(code, None, reason if reason != "stopped" or code else "", 0)
 
 
-def lines_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Lines of what comes piece by piece; one that does not end is cut."""
-    rest = b""
-    for piece in pieces:
-        *lines, rest = (rest + piece).split(b"\n")
-        yield from lines
-        if len(rest) > LONGEST_LINE:
-            yield rest
-            rest = b""
-    if rest:
-        yield rest
+def lines_of(pieces: Iterator[Printed]) -> Iterator[bytes]:
+    """Lines of what comes piece by piece, of each of the two streams; one that does not end is cut."""
+    rests = [b"", b""]
+    for pair in pieces:
+        for place, piece in enumerate(pair):
+            if piece is not None:
+                *lines, rests[place] = (rests[place] + piece).split(b"\n")
+                yield from lines
+                if len(rests[place]) > LONGEST_LINE:
+                    yield rests[place]
+                    rests[place] = b""
+    yield from filter(None, rests)

@@ -11,6 +11,7 @@ import secrets
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -49,7 +50,10 @@ class Containers:
         """Start a workload; returns once it runs. Raises CannotRun. Not to be called on the runtime's thread."""
         if self._closed:
             raise CannotRun("The server is stopping.")
-        client = self._engine.client()
+        with closing(self._engine.client()) as client:
+            return self._start(client, workload, heard)
+
+    def _start(self, client: Any, workload: Workload, heard: Heard) -> Container:
         base = self._base_image(client)
         door = Door(self._runtime.loop, workload.listeners)
         made: list[str] = []
@@ -89,8 +93,8 @@ class Containers:
         import docker
 
         try:
-            client = self._engine.client()
-            found = client.inspect_image(_local(task.uri))
+            with closing(self._engine.client()) as client:
+                found = client.inspect_image(task.uri)
         except docker.errors.ImageNotFound:
             return None
         except CannotRun as error:
@@ -178,11 +182,6 @@ def _made(client: Any, configuration: Configuration, made: list[str]) -> str:
         identifier: str = client.create_container_from_config(configuration)["Id"]
     made.append(identifier)
     return identifier
-
-
-def _local(uri: str) -> str:
-    """An image's address without what only a registry knows."""
-    return uri.removeprefix("docker://")
 
 
 def _age(state: dict[str, Any]) -> float:
