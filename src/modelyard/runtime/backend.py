@@ -1,8 +1,6 @@
 """Where workloads run: what a backend is asked for, and what it answers with.
 
-process   sandboxes of this machine's kernel (`process.py`)                    always there
-oci       containers of docker or podman                                       `runtime = "oci"`
-ray       sandboxes on the nodes of a Ray cluster                              `runtime = "ray"`
+`process` has sandboxes of this machine's kernel (`process.py`), `oci` containers of docker or podman (`oci/`).
 """
 
 import socket
