@@ -167,16 +167,17 @@ def test_an_engine_that_is_not_there_is_told():
 
 
 def test_images_run_by_their_own_program_and_only_as_they_were_recorded(containers: Containers, engine: str):
-    """`IMAGE serve` runs the image's own program; another digest than was recorded is refused, and no image is none."""
+    """`IMAGE serve` runs the image's own program, as root if it says so, who cannot look into the doorman; another digest than was
+    recorded is refused, and no image is none."""
     with client_of(engine) as client:
         digest = image_of_a_shell(client, SHELL)
     task = ImageTask(SHELL, None, "serve", Path("/nowhere"))
     program = containers.program(task)
     assert program is not None and program.image == digest
     lines: list[bytes] = []
-    workload = Workload("", ("id", "-u"), image=digest, directory="")
-    assert containers.start(workload, Heard(lines.append, lambda _: None)).over.result(60).exit_code == 0
-    assert lines == [b"0"]
+    workload = Workload("", ("sh", "-c", "id -u; ls /proc/1/root /proc/1/cwd 2>&1"), image=digest, directory="")
+    assert containers.start(workload, Heard(lines.append, lambda _: None)).over.result(60).exit_code != 0
+    assert lines == [b"0", *(f"ls: /proc/1/{name}: Permission denied".encode() for name in ("root", "cwd"))]
     assert containers.program(ImageTask(SHELL, digest, "serve", Path("/nowhere"))) == program
     with pytest.raises(NoProgram, match="is another one than was registered"):
         containers.program(ImageTask(SHELL, "sha256:" + "0" * 64, "serve", Path("/nowhere")))
