@@ -1,6 +1,7 @@
 """A container engine of the tests' own: podman, with images and containers in a folder that goes with it."""
 
 import fcntl
+import gc
 import io
 import os
 import shutil
@@ -68,6 +69,7 @@ def podman() -> Iterator[str]:
             pytest.skip(reason)
         yield address
     finally:
+        gc.collect()  # what the engine's library left open, while that is no failure of a test
         subprocess.run([*command, "rm", "--all", "--force", "--time", "0"], capture_output=True, check=False, timeout=60)
         service.send_signal(signal.SIGTERM)
         service.wait(30)
