@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.endpoints import Deployer, Load, eventually, says
 from tests.postgresql import PostgresqlServer, fresh_database, postgresql_server  # noqa: F401
+from tests.processes import Process, below, gone
 from tests.running import RunningYard
 
 pytestmark = [pytest.mark.slow, pytest.mark.ours]
@@ -31,20 +31,10 @@ def own_yard(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running
         assert not yard.defects(), "\n".join(yard.defects())
 
 
-def workers(yard: RunningYard) -> list[int]:
+def workers(yard: RunningYard) -> list[Process]:
     """The processes of models, and of nothing else, that a server runs."""
     assert yard.process is not None
-    found, parents = [], [yard.process.pid]
-    while parents:
-        listed = subprocess.run(
-            ["ps", "-o", "pid=,args=", "--ppid", str(parents.pop())], capture_output=True, text=True, check=False
-        )
-        for line in listed.stdout.splitlines():
-            number, _, words = line.strip().partition(" ")
-            parents.append(int(number))
-            if words.endswith("serve.py"):
-                found.append(int(number))
-    return found
+    return sorted(process for process in below(yard.process.pid) if " ".join(process.words()).endswith("serve.py"))
 
 
 def test_endpoints_are_back_after_a_kill(own_yard: RunningYard):
@@ -58,7 +48,7 @@ def test_endpoints_are_back_after_a_kill(own_yard: RunningYard):
     deployer.config("two")
     deployer.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=deployer.named("two"))
     own_yard.kill()
-    eventually(lambda: not any(Path(f"/proc/{number}").exists() for number in before))
+    gone(before)
     own_yard.start()
     assert deployer.invoke(name) in (b"one", b"two")
     deployer.settled(name)
@@ -79,7 +69,7 @@ def test_workers_that_die_cost_no_request(own_yard: RunningYard):
     with Load(deployer, name, per_second=100) as load:
         for turn in range(8):
             running = eventually(lambda: len(found := workers(own_yard)) == 3 and found)
-            os.kill(running[turn % 3], signal.SIGKILL)
+            os.kill(running[turn % 3].number, signal.SIGKILL)
             time.sleep(0.7)
     assert not load.failed, load.failed[:3]
     assert load.answers[b"m"] > 300

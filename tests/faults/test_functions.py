@@ -1,17 +1,15 @@
 """kill -9 while functions run: no invocation that was acknowledged is lost, and nothing of a sandbox outlives the server."""
 
 import json
-import os
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.endpoints import eventually
 from tests.functions import role, zipped
+from tests.processes import below, frozen, gone
 from tests.running import ACCOUNT, RunningYard
-
-from modelyard.runtime.base import USER
 
 pytestmark = [pytest.mark.slow, pytest.mark.ours]
 
@@ -52,35 +50,25 @@ def gathered(yard: RunningYard, url: str, wanted: set[Any], seconds: float) -> l
     return found
 
 
-def sandboxed() -> set[str]:
-    """Processes that run as the user of sandboxes."""
-    found = set()
-    for process in Path("/proc").iterdir():
-        with suppress(OSError):
-            if process.name.isdecimal() and process.stat().st_uid == USER:
-                found.add(process.name)
-    return found
-
-
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("own_yard", ["sqlite", "postgresql"], indirect=True)
 def test_acknowledged_events_are_run_across_kill_9(own_yard: RunningYard):
     """Every event that was answered with 202 is run, also when the server is killed twice while functions are at it."""
     url = prepare(own_yard)
     acknowledged: set[int] = set()
-    before = sandboxed()
     for round_number in range(3):
         client = own_yard.client("lambda")
         for number in range(round_number * 20, round_number * 20 + 20):
             client.invoke(FunctionName="tells", InvocationType="Event", Payload=json.dumps({"n": number}))
             acknowledged.add(number)
         if round_number < 2:
+            assert own_yard.process is not None
+            eventually(lambda: below(own_yard.process.pid))
             time.sleep(0.5)
+            sandboxes = frozen(own_yard.process.pid)
+            assert sandboxes, "functions were at it"
             own_yard.kill()
-            deadline = time.monotonic() + 10
-            while os.getuid() == 0 and sandboxed() - before:
-                assert time.monotonic() < deadline, "sandboxes outlived the server"
-                time.sleep(0.05)
+            gone(sandboxes)
             own_yard.start()
     told = gathered(own_yard, url, acknowledged, 60)
     assert len(told) <= 2 * len(acknowledged), "events are run again only when a server died at them"

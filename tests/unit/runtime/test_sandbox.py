@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.processes import Process, below, gone, keep_orphans
 
 from modelyard.runtime.base import USER, order_of, python_mounts
 from modelyard.runtime.process import Heard, Runtime, Sandbox
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.ours
 
 @pytest.fixture(scope="module")
 def runtime() -> Iterator[Runtime]:
+    keep_orphans()
     started = Runtime()
     try:
         try:
@@ -268,7 +270,7 @@ def test_server_answers_on_sockets_of_the_private_network(runtime: Runtime):
 )
 def test_limits_hold(runtime: Runtime, limits: Limits, program: str):
     """A program that takes more than it may fails or is ended, soon, and leaves no process behind."""
-    before = _processes()
+    before = below(os.getpid())
     run = Run(runtime, program, limits=limits, timeout=10.0)
     ended = run.end()
     assert ended.exit_code != 0
@@ -289,7 +291,7 @@ def test_whole_tree_ends_with_the_workload_and_on_stop(runtime: Runtime):
         print("ready", flush=True)
         if sys.argv[1] == "stay": time.sleep(1000)
     """
-    before = _processes()
+    before = below(os.getpid())
     run = Run(runtime, program, "leave")
     assert run.end().exit_code == 0
     _settled(before)
@@ -377,7 +379,7 @@ def test_kernel_that_forbids_it_is_met_with_advice(runtime: Runtime):
 
 def test_workloads_die_with_the_server(tmp_path: Path):
     """After kill -9 of the process that runs the runtime nothing of its sandboxes is left."""
-    before = _processes()
+    before = below(os.getpid())
     program = textwrap.dedent(
         """
         import sys, time
@@ -396,7 +398,7 @@ def test_workloads_die_with_the_server(tmp_path: Path):
         try:
             assert server.stdout is not None
             assert server.stdout.readline() == "ready\n"
-            assert len(_processes() - before) >= 10
+            assert len(below(os.getpid()) - before) >= 10
         finally:
             server.kill()
     _settled(before)
@@ -405,7 +407,7 @@ def test_workloads_die_with_the_server(tmp_path: Path):
 def test_many_start_and_end_at_once_without_leaving_anything(runtime: Runtime):
     """Thirty sandboxes from several threads leave no process and no descriptor behind."""
     Run(runtime, "pass").end()
-    before, descriptors = _processes(), _descriptors()
+    before, descriptors = below(os.getpid()), _descriptors()
 
     def several() -> None:
         for _ in range(6):
@@ -464,40 +466,13 @@ def test_works_for_who_is_not_root(tmp_path: Path):
     assert {"usr", "tmp", "proc", "dev", "etc"} <= set(root)
 
 
-def _processes() -> set[int]:
-    """The processes that belong to sandboxes below this process, or of nobody any more: launchers and whatever they started."""
-    parents: dict[int, int] = {}
-    sandboxed: set[int] = set()
-    for process in Path("/proc").iterdir():
-        if not process.name.isdecimal():
-            continue
-        with contextlib.suppress(OSError):
-            parents[int(process.name)] = int((process / "stat").read_text().rpartition(") ")[2].split()[1])
-            if b"modelyard.runtime.inside" in (process / "cmdline").read_bytes() or process.stat().st_uid == USER:
-                sandboxed.add(int(process.name))
-
-    def is_ours(process: int) -> bool:
-        while process in sandboxed:
-            process = parents.get(process, 1)
-        while process not in (0, 1, os.getpid()):
-            process = parents.get(process, 0)
-            if process == 1:
-                return False
-        return process != 0
-
-    return {process for process in sandboxed if is_ours(process)}
-
-
 def _descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def _settled(before: set[int]) -> None:
-    """Wait until no sandbox is left but those of before."""
-    deadline = time.monotonic() + 30
-    while left := _processes() - before:
-        assert time.monotonic() < deadline, f"{len(left)} processes are left"
-        time.sleep(0.02)
+def _settled(before: set[Process]) -> None:
+    """Wait until nothing is left below this process but what was there before."""
+    gone(below(os.getpid()) - before)
 
 
 def test_one_that_prints_without_an_end_leaves_the_thread_to_others(runtime: Runtime) -> None:
