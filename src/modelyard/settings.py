@@ -75,6 +75,8 @@ class Settings:
     container_engine: str = ""
     """The address of docker or podman for `oci`, such as `unix:///run/podman/podman.sock`; empty for what `DOCKER_HOST` says, or
     for the engine of this machine."""
+    multi_model_disk_mib: int = 8192
+    """How much of the disk the models of each multi-model container may take, in MiB; those not asked for longest go first."""
     log_format: str = "json"
     """`json` or `text`."""
     log_level: str = "info"
@@ -211,6 +213,7 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
         _address("unix", "http", "https", "tcp", "ssh"),
         "empty, or an address such as unix:///run/podman/podman.sock",
     ),
+    "multi_model_disk_mib": (_between(1, 16 * 1024 * 1024), "between 1 and 16777216 (16 TiB)"),
     "log_format": _one_of("json", "text"),
     "log_level": _one_of("debug", "info", "warning", "error"),
 }

@@ -9,10 +9,12 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from modelyard.endpoints.deployment import Hosted
+from modelyard.endpoints.many_models import ManyModels
 from modelyard.endpoints.upstream import Lost, TooLate, Upstream
 from modelyard.runtime.backend import Running
 from modelyard.runtime.workload import Ended
@@ -62,6 +64,8 @@ class Container:
     name: str
     sandbox: Running
     upstream: Upstream
+    models: ManyModels | None = None
+    """Of a multi-model container."""
 
 
 @dataclass(eq=False)
@@ -78,6 +82,8 @@ class Instance:
     """Called once it has ended."""
     tells_failure: bool = False
     """Whether its program answers /ping with 500 only when it will never serve."""
+    models: dict[str, ManyModels] = field(default_factory=dict)
+    """By container, of those that have many."""
     state: State = State.STARTING
     failure: Failure | None = None
     outstanding: int = 0
@@ -96,7 +102,7 @@ class Instance:
         with self._lock:
             for name, sandbox in containers:
                 upstream = Upstream(self.loop, lambda sandbox=sandbox: self._connect(sandbox))  # type: ignore[misc]
-                self.containers.append(Container(name, sandbox, upstream))
+                self.containers.append(Container(name, sandbox, upstream, self.models.get(name)))
             over = self.state is State.ENDED
         if over:
             # It was stopped, or one of the first containers ended, while the others were started.
@@ -185,6 +191,10 @@ class Instance:
                 self.end(Failure(f"It answered /ping with 500. {said}".strip(), final=True))
                 return False
             if status == 200:
+                lacking = await self._lacking()
+                if lacking:
+                    self.end(Failure(lacking, final=True))
+                    return False
                 with self._lock:
                     if self.state is not State.STARTING:
                         return False
@@ -207,6 +217,14 @@ class Instance:
             if answer.status != 200:
                 return answer.status, answer.body
         return 200, b""
+
+    async def _lacking(self) -> str:
+        """Why its containers cannot do what they are to do, although they answer /ping."""
+        for container in self.containers:
+            with suppress(Lost, TooLate, OSError):
+                if container.models is not None and not await container.models.serves(container.upstream):
+                    return f"The container {container.name} does not answer GET /models: its image does not serve many models."
+        return ""
 
     async def _drain(self) -> None:
         # A request may be about to be sent by the route before.

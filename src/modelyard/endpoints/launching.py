@@ -13,12 +13,15 @@ from modelyard.dispatch.backends import program_for
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.dispatcher import Dispatcher
 from modelyard.dispatch.log_lines import LogLines, LogStream
+from modelyard.endpoints import model_shelf
 from modelyard.endpoints.acting import RoleUnusable, context_of, credentials_of
 from modelyard.endpoints.credentials_desk import PATH, Desk
 from modelyard.endpoints.deployment import Hosted
 from modelyard.endpoints.instance import PORT, Failure, Instance
-from modelyard.endpoints.model import Document, Name, Runnable
+from modelyard.endpoints.many_models import ManyModels
+from modelyard.endpoints.model import MULTI, Document, Name, Runnable
 from modelyard.endpoints.model_files import MODEL, ModelFiles, NoModelData, Unpacked
+from modelyard.endpoints.model_shelf import INSIDE, Below, Shelf
 from modelyard.runtime.backend import Backend, Running
 from modelyard.runtime.image_programs import ImageProgram, ImageTask, NoProgram
 from modelyard.runtime.process import Heard, Runtime
@@ -30,6 +33,8 @@ API_PORT = 9100
 CREDENTIALS_PORT = 9101
 STARTS = 4
 """Instances that are started at a time."""
+FETCHES = 4
+"""Models of multi-model containers that are fetched at a time."""
 PROCESSES = 4096
 OPEN_FILES = 65_536
 
@@ -66,6 +71,8 @@ class Launching:
         self._lines = LogLines("endpoint-logs")
         self._threads = ThreadPoolExecutor(STARTS, thread_name_prefix="endpoint-start")
         self._desks = ThreadPoolExecutor(2, thread_name_prefix="endpoint-credentials")
+        self._shelves = dispatcher.settings.data / "endpoints" / "many-models"
+        self._fetches = ThreadPoolExecutor(FETCHES, thread_name_prefix="endpoint-models")
 
     def start(self, at: Name, instance: Instance) -> None:
         """Begin to start an instance of an endpoint. On any thread."""
@@ -79,13 +86,15 @@ class Launching:
         self._lines.flush()
 
     def clear_away(self) -> None:
-        """Remove model data that nobody has run for long."""
+        """Remove model data that nobody has run for long, and models of containers that ended with their server."""
         self._threads.submit(self._files.clear_away)
+        self._threads.submit(model_shelf.clear_away, self._shelves)
 
     def close(self) -> None:
         """Start nothing more, and keep what was printed."""
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._desks.shutdown(wait=True, cancel_futures=True)
+        self._fetches.shutdown(wait=True)
         self._lines.close()
 
     # --- on a thread for starts -----------------------------------------------------------------
@@ -120,6 +129,7 @@ class Launching:
         acting = context_of(self._dispatcher, part.at, part.hosted.role)
         image = next((one for one in part.container.artifacts if one.kind == "Image"), None)
         unpacked = self._files.take(part.name, part.container, lambda one: self._read(acting, one))
+        shelved = self._many_models(instance, part)
         instance.closers += [one.give_back for one in unpacked]
         model = next((one.folder for one in unpacked if one.target == MODEL), None)
         uri, digest = part.container.definition["Image"], None if image is None else image.digest
@@ -134,7 +144,7 @@ class Launching:
         def ended(how: Ended) -> None:
             instance.container_ended(part.name, how)
 
-        sandbox = self._backend.start(self._workload(part, program, unpacked), Heard(hear, ended))
+        sandbox = self._backend.start(self._workload(part, program, unpacked, shelved), Heard(hear, ended))
         instance.closers += self._served(part, sandbox)
         return sandbox
 
@@ -186,7 +196,26 @@ class Launching:
             closers.append(lambda: self._runtime.call(server.close))
         return closers
 
-    def _workload(self, part: Part, program: ImageProgram, unpacked: list[Unpacked]) -> Workload:
+    def _many_models(self, instance: Instance, part: Part) -> list[Mount]:
+        """What a multi-model container sees of its models, which are put there while it runs."""
+        definition, settings = part.container.definition, self._dispatcher.settings
+        if definition.get("Mode") != MULTI:
+            return []
+        source = Below(self._dispatcher, part.at, part.hosted.role, definition["ModelDataUrl"])
+        shelf = Shelf(self._shelves / f"{instance.id}-{part.name}", source, settings.multi_model_disk_mib * MEBIBYTE)
+        instance.closers.append(lambda: self._later(shelf.close))
+        kept = definition.get("MultiModelConfig", {}).get("ModelCacheSetting") != "Disabled"
+        instance.models[part.name] = ManyModels(shelf, self._fetches, kept=kept)
+        return [Mount(shelf.models, INSIDE)]
+
+    def _later(self, work: Callable[[], None]) -> None:
+        """Do what takes long on another thread, as long as there are any."""
+        try:
+            self._fetches.submit(work)
+        except RuntimeError:
+            work()
+
+    def _workload(self, part: Part, program: ImageProgram, unpacked: list[Unpacked], shelved: list[Mount]) -> Workload:
         ports: tuple[int, ...] = () if part.hosted.isolated else (API_PORT,)
         if part.hosted.role is not None and ports:
             ports += (CREDENTIALS_PORT,)
@@ -195,7 +224,7 @@ class Launching:
             command=program.command,
             arguments=program.arguments,
             environment=_variables(part, program),
-            mounts=(*program.mounts, *(Mount(one.folder, one.target) for one in unpacked)),
+            mounts=(*program.mounts, *(Mount(one.folder, one.target) for one in unpacked), *shelved),
             directory=program.directory,
             limits=Limits(memory=memory, scratch=memory // 2, processes=PROCESSES, open_files=OPEN_FILES),
             listeners=ports,
@@ -213,6 +242,7 @@ def _variables(part: Part, program: ImageProgram) -> Mapping[str, str]:
         **part.container.definition.get("Environment", {}),
         "SAGEMAKER_BIND_TO_PORT": str(PORT),
         "SAGEMAKER_SAFE_PORT_RANGE": "8081-8999",
+        **({"SAGEMAKER_MULTI_MODEL": "true"} if part.container.definition.get("Mode") == MULTI else {}),
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
     }

@@ -138,6 +138,22 @@ def _check_hostnames(hostnames: list[str | None], request: Mapping[str, Any]) ->
         raise RuleBroken(f"Containers that are invoked in the mode {DIRECT} need a ContainerHostname each.")
 
 
+def check_many_models(model: Model) -> None:
+    """Whether a model of many models can be deployed; any other can. Raises RuleBroken."""
+    many = [one.definition for one in model.containers if one.definition.get("Mode") == MULTI]
+    if not many:
+        return
+    refused = f'The model "{model.at.arn}" has a container in the mode {MULTI}, and cannot be deployed: '
+    if len(many) > 1:
+        raise RuleBroken(f"{refused}only one of its containers can be in that mode.")
+    if not many[0].get("ModelDataUrl", "").startswith("s3://"):
+        raise RuleBroken(f"{refused}its models are those below the prefix of a ModelDataUrl, which must begin with s3://.")
+    if "ExecutionRoleArn" not in model.document:
+        raise RuleBroken(f"{refused}its models are downloaded as its ExecutionRoleArn, and it has none.")
+    if model.document.get("InferenceExecutionConfig", {}).get("Mode") == DIRECT:
+        raise RuleBroken(f"{refused}its containers are invoked in the mode {DIRECT}.")
+
+
 def new_document(at: Name, request: Mapping[str, Any], now: float) -> Document:
     """What DescribeModel will answer. Containers that are packages stay so: what is in the packages is not shown, as on AWS."""
     document: Document = {"ModelName": at.name}

@@ -12,6 +12,9 @@ from typing import Any
 
 from modelyard.aws.errors import AwsError
 from modelyard.endpoints.instance import Container, Instance, State
+from modelyard.endpoints.many_models import NotLoaded
+from modelyard.endpoints.refusals import invalid, not_found
+from modelyard.endpoints.relaying_models import ask_model, check_target, holder_of
 from modelyard.endpoints.routes import Key, Routes, VariantRoute
 from modelyard.endpoints.upstream import Answer, Lost, TooLate
 
@@ -40,16 +43,6 @@ RETURNED = {
 Request = Mapping[str, Any]
 
 
-def not_found(name: str, account: str) -> AwsError:
-    """AWS's error that there is no such endpoint, which has a code of its own."""
-    return AwsError(f"Endpoint {name} of account {account} not found.", code="ValidationError")
-
-
-def invalid(text: str) -> AwsError:
-    """A request that the endpoint does not take."""
-    return AwsError(text, code="ValidationError")
-
-
 @dataclass(frozen=True, slots=True)
 class Invocation:
     """A request to an endpoint."""
@@ -70,6 +63,7 @@ class Relay:
     async def invoke(self, invocation: Invocation) -> dict[str, Any]:
         """Have an instance answer. Raises AwsError."""
         deadline = self.loop.time() + WAIT_SECONDS
+        target = invocation.request.get("TargetModel")
         tried: list[Instance] = []
         lost = 0
         while True:
@@ -77,7 +71,10 @@ class Relay:
             if variant is None:
                 await self._wait(invocation, deadline)
                 continue
-            instance = variant.next(tried) or (variant.next() if tried else None)
+            if target is None:
+                instance = variant.next(tried) or (variant.next() if tried else None)
+            else:
+                instance = holder_of(variant, target, tried)
             if not isinstance(instance, Instance) or instance.state not in (State.HEALTHY, State.DRAINING):
                 await self._wait(invocation, deadline)
                 tried = []
@@ -125,10 +122,11 @@ class Relay:
     async def _ask(self, invocation: Invocation, variant: VariantRoute, instance: Instance) -> dict[str, Any]:
         request = invocation.request
         body, content_type, accept = request["Body"], request.get("ContentType"), request.get("Accept")
-        containers = self._containers(instance, request.get("TargetContainerHostname"))
+        containers = self._containers(invocation, instance)
         last = containers[-1]
         for container in containers:
-            head = _head(request, body, content_type, accept if container is last else None)
+            path = "/invocations" if container.models is None else container.models.path_of(request["TargetModel"])
+            head = _head(path, request, body, content_type, accept if container is last else None)
             streams = invocation.streams and container is last
             answer = await self._answer(invocation, variant, instance, container, head + body, streams)
             if answer.status != 200:
@@ -144,7 +142,9 @@ class Relay:
             shown["Body"] = answer.body
         return shown
 
-    def _containers(self, instance: Instance, hostname: str | None) -> list[Container]:
+    def _containers(self, invocation: Invocation, instance: Instance) -> list[Container]:
+        check_target(invocation.name, invocation.request.get("TargetModel"), instance)
+        hostname = invocation.request.get("TargetContainerHostname")
         if not instance.hosted.direct:
             if hostname is not None:
                 raise invalid("TargetContainerHostname is for endpoints whose containers are invoked directly.")
@@ -159,7 +159,12 @@ class Relay:
         self, invocation: Invocation, variant: VariantRoute, instance: Instance, container: Container, sent: bytes, streams: bool
     ) -> Answer:
         try:
-            return await container.upstream.ask(sent, streams=streams, seconds=SECONDS)
+            if container.models is None:
+                return await container.upstream.ask(sent, streams=streams, seconds=SECONDS)
+            model = invocation.request["TargetModel"]
+            return await ask_model(container, model, sent, SECONDS)
+        except NotLoaded as error:
+            raise self._model_error(invocation, variant, instance, container.name, error.status, error.body) from None
         except TooLate:
             text = (
                 f"Your invocation timed out while waiting for a response from container {container.name}. Review the latency"
@@ -205,9 +210,9 @@ class Relay:
         return {**answered, "Pieces": pieces(answered["Pieces"])}
 
 
-def _head(request: Request, body: bytes, content_type: str | None, accept: str | None) -> bytes:
+def _head(path: str, request: Request, body: bytes, content_type: str | None, accept: str | None) -> bytes:
     """The head of the request that a container gets."""
-    lines = ["POST /invocations HTTP/1.1", "Host: localhost:8080", f"Content-Length: {len(body)}"]
+    lines = [f"POST {path} HTTP/1.1", "Host: localhost:8080", f"Content-Length: {len(body)}"]
     if content_type is not None:
         lines.append(f"Content-Type: {content_type}")
     lines.append(f"Accept: {accept or '*/*'}")

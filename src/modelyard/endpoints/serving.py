@@ -46,6 +46,7 @@ class Serving:
         self.forwarding = Forwarding(self.loop)
         self.ownership = Ownership(dispatcher)
         self._launching = Launching(dispatcher, self._runtime, backend_of(dispatcher))
+        self._launching.clear_away()
         self._hostings: dict[int, Hosting] = {}
         self._deployments: dict[int, Deployment] = {}
         self._revisions: dict[int, int] = {}

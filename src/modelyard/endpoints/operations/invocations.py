@@ -13,7 +13,8 @@ from modelyard.endpoints import store_endpoints, store_owners
 from modelyard.endpoints.forwarding import MARK
 from modelyard.endpoints.model import Name
 from modelyard.endpoints.permissions import Values, named, resource_of
-from modelyard.endpoints.relaying import Invocation, invalid, not_found
+from modelyard.endpoints.refusals import invalid, not_found
+from modelyard.endpoints.relaying import Invocation
 from modelyard.endpoints.serving import Serving
 from modelyard.endpoints.upstream import Lost
 
@@ -21,7 +22,7 @@ operation = operations_of("sagemaker-runtime")
 Request = dict[str, Any]
 
 LARGEST_BODY = 6 * 1024 * 1024
-NOT_HERE = {"TargetModel": "multi-model endpoints", "InferenceComponentName": "inference components"}
+NOT_HERE = {"InferenceComponentName": "inference components"}
 
 
 def _invoking(context: Context, request: Request) -> Iterable[Permission]:

@@ -14,7 +14,7 @@ from modelyard.endpoints import store_endpoints as endpoints
 from modelyard.endpoints.addresses import IMAGE, MOST_OBJECTS, PREFIX, in_s3
 from modelyard.endpoints.deployment import FIRST_CHECK_SECONDS, Hosted, Kind, holder
 from modelyard.endpoints.endpoint import Variant
-from modelyard.endpoints.model import DIRECT, MULTI, Artifact, Document, Model
+from modelyard.endpoints.model import DIRECT, Artifact, Document, Model, RuleBroken, check_many_models
 from modelyard.endpoints.operations.endpoint_configs import missing as missing_config
 from modelyard.endpoints.operations.models import missing as missing_model
 from modelyard.endpoints.operations.sourcing import SESSION, not_assumed
@@ -106,8 +106,10 @@ def _hosted(context: Context, held_as: str, variant: Document) -> Hosted:
     model = store.model_at(context.tx, at)
     if model is None:
         raise missing_model(at)
-    if any(container.definition.get("Mode") == MULTI for container in model.containers):
-        raise ValidationException(f'The model "{at.arn}" is a multi-model one, which this server does not deploy.')
+    try:
+        check_many_models(model)
+    except RuleBroken as error:
+        raise ValidationException(str(error)) from None
     role = model.document.get("ExecutionRoleArn")
     runner = _runner(context, role)
     containers = [
