@@ -158,6 +158,18 @@ def test_what_was_asked_for_longest_ago_makes_room(deployer: Deployer):
     assert len(answers) == 20 and set(answers) <= {b"1", b"2"}
 
 
+@pytest.mark.ours
+def test_models_share_the_memory_of_their_container(deployer: Deployer):
+    """More models than fit into memory are served by turns: the shipped images answer 507 before their container has to end."""
+    code = TWO_AT_MOST.replace("if len(alive) >= 2:", "if len(alive) >= 9:")
+    code = code.replace("loaded = Loaded()", "loaded = Loaded()\n        loaded.weights = open(folder + '/weights', 'rb').read()")
+    for number in range(5):
+        put(deployer, f"{number}.tar.gz", archive(code__inference_DOT_py=code, weights=bytes(40 << 20)))
+    name = deploy(deployer, "m", Environment={"MODELYARD_MEMORY_BYTES": str(200 << 20)})
+    answers = [int(deployer.invoke(name, TargetModel=f"{number % 5}.tar.gz")) for number in range(10)]
+    assert 1 < max(answers) < 5, answers
+
+
 @pytest.mark.documented
 def test_models_that_are_not_cached(deployer: Deployer):
     """With the cache setting Disabled a model is read anew each time."""

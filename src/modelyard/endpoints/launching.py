@@ -223,7 +223,7 @@ class Launching:
         return Workload(
             command=program.command,
             arguments=program.arguments,
-            environment=_variables(part, program),
+            environment={"MODELYARD_MEMORY_BYTES": str(memory), **_variables(part, program)},
             mounts=(*program.mounts, *(Mount(one.folder, one.target) for one in unpacked), *shelved),
             directory=program.directory,
             limits=Limits(memory=memory, scratch=memory // 2, processes=PROCESSES, open_files=OPEN_FILES),

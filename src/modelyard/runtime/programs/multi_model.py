@@ -1,6 +1,8 @@
 """Many models in one container: loaded, listed, invoked and unloaded over HTTP, as multi-model endpoints do."""
 
+import gc
 import json
+import os
 import sys
 import threading
 import traceback
@@ -15,6 +17,9 @@ from .model import Model
 from .settings import Settings
 
 PAGE = 100
+NO_ROOM = b"There is not enough memory for another model."
+MOST_OF_IT = 0.8
+"""Of the memory: above it no other model is loaded."""
 
 
 class Models:
@@ -46,11 +51,10 @@ class Models:
         except (ValueError, KeyError, TypeError):
             return Answer(400, b"The body must be JSON with model_name and url.")
         folder = Path(url)
-        if not folder.is_dir():
-            return Answer(404, f"{url} is not there.".encode())
         with self._lock:
-            if name in self._loaded:
-                return Answer(409, f"Model {name} is already loaded.".encode())
+            refusal = self._refusal(name, folder)
+            if refusal is not None:
+                return refusal
             self._loaded[name] = (url, None, threading.Semaphore(self._settings.threads))
         try:
             model = self._read(name, folder)
@@ -58,12 +62,27 @@ class Models:
             with self._lock:
                 self._loaded.pop(name, None)
             if isinstance(error, MemoryError):
-                return Answer(507, b"There is not enough memory for another model.")
+                return Answer(507, NO_ROOM)
             traceback.print_exc(file=sys.stderr)
             return Answer(500, f"Model {name} cannot be loaded: {error}".encode())
         with self._lock:
             self._loaded[name] = (url, model, self._loaded[name][2])
         return _json({"status": f"Model {name} loaded."})
+
+    def _refusal(self, name: str, folder: Path) -> "Answer | None":
+        """Why a model is not loaded; None when that can be tried."""
+        if not folder.is_dir():
+            return Answer(404, f"{folder} is not there.".encode())
+        if name in self._loaded:
+            return Answer(409, f"Model {name} is already loaded.".encode())
+        return Answer(507, NO_ROOM) if self._loaded and self._is_full(folder) else None
+
+    def _is_full(self, folder: Path) -> bool:
+        """Whether another model, if it takes the memory that its files do, would come near to the limit, beyond which all end."""
+        if not self._settings.memory:
+            return False
+        needed = sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+        return _used() + needed > self._settings.memory * MOST_OF_IT
 
     def _read(self, name: str, folder: Path) -> Model:
         own = folder / "code"
@@ -99,6 +118,8 @@ class Models:
             if found is None or found[1] is None:
                 return _not_loaded(name)
             del self._loaded[name]
+        del found
+        gc.collect()  # what it held is to be free before the next one is loaded
         return _json({"status": f"Model {name} unloaded."})
 
     def _invoke(self, name: str, request: Request) -> Answer:
@@ -107,6 +128,11 @@ class Models:
             return _not_loaded(name)
         with found[2]:
             return found[1].answer(request.body, request.headers.get("content-type", ""), request.headers.get("accept", ""))
+
+
+def _used() -> int:
+    """Bytes of memory that this process has."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _json(value: Any) -> Answer:

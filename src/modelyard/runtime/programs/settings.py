@@ -23,6 +23,8 @@ class Settings:
     """Requests that are in the model at the same time, in each worker."""
     default_accept: str
     multi_model: bool
+    memory: int
+    """Bytes that the container may use; 0 where nobody said."""
     batch: bool
     """Whether a batch transform asks, one answer to a line."""
 
@@ -39,6 +41,7 @@ class Settings:
             threads=max(1, _number(environment, "MODELYARD_MODEL_THREADS", 1)),
             default_accept=environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", ""),
             multi_model=environment.get("SAGEMAKER_MULTI_MODEL", "").lower() in ("true", "1"),
+            memory=_number(environment, "MODELYARD_MEMORY_BYTES", 0),
             batch=environment.get("SAGEMAKER_BATCH", "").lower() in ("true", "1"),
         )
 
