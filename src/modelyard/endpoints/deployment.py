@@ -56,6 +56,8 @@ class Hosted:
     document: Document
     """What DescribeModel answered."""
     containers: Sequence[Runnable]
+    memory_mib: int | None = None
+    """What each container may use; what an instance has, where nothing is said."""
 
     def name_of(self, index: int) -> str:
         """What SageMaker calls a container in texts and log streams."""
@@ -97,8 +99,15 @@ class Deployment:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Instances by variant."""
-        return {variant.name: variant.instances or 0 for variant in self.variants}
+        """Instances by variant; those that inference components share are no processes."""
+        return {variant.name: variant.instances or 0 for variant in self.variants if variant.name in self.hosted}
+
+    def instance_type(self, variant: str) -> str:
+        """That of a variant, as it is in the configuration where it runs no model itself."""
+        if variant in self.hosted:
+            return self.hosted[variant].instance_type
+        given = {one["VariantName"]: one for one in self.config["ProductionVariants"]}
+        return str(given[variant]["InstanceType"])
 
 
 @dataclass(frozen=True, slots=True)

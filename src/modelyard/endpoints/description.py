@@ -38,7 +38,7 @@ def summary(stored: Stored, pending: Deployment) -> Document:
     shown = variants(pending, stored.state.get("Pending", {}))
     stage = stored.state.get("Stage")
     for variant in shown:
-        variant["InstanceType"] = pending.hosted[variant["VariantName"]].instance_type
+        variant["InstanceType"] = pending.instance_type(variant["VariantName"])
         if stage is not None:
             variant["VariantStatus"] = [stage]
     return {"EndpointConfigName": pending.config_name, "ProductionVariants": shown, "StartTime": pending.started}
@@ -52,16 +52,16 @@ def variants(deployment: Deployment, seen: Mapping[str, Any], wanted: Deployment
     found = []
     for variant in deployment.variants:
         now = seen.get(variant.name, {})
-        found.append(
-            {
-                "VariantName": variant.name,
-                "DeployedImages": images(deployment, variant.name),
-                "CurrentWeight": now.get("Weight", 0.0),
-                "DesiredWeight": desired[variant.name].weight,
-                "CurrentInstanceCount": now.get("Count", 0),
-                "DesiredInstanceCount": desired[variant.name].instances or 0,
-            }
-        )
+        shown: Document = {
+            "VariantName": variant.name,
+            "CurrentWeight": now.get("Weight", 0.0),
+            "DesiredWeight": desired[variant.name].weight,
+            "CurrentInstanceCount": now.get("Count", 0),
+            "DesiredInstanceCount": desired[variant.name].instances or 0,
+        }
+        if variant.name in deployment.hosted:
+            shown["DeployedImages"] = images(deployment, variant.name)
+        found.append(shown)
     return found
 
 

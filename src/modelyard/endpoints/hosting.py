@@ -7,6 +7,7 @@ from modelyard.endpoints.deployment import FIRST, Deployment, Kind, Result, Stor
 from modelyard.endpoints.endpoint import Status, Variant
 from modelyard.endpoints.fleet import Fleet, Launch
 from modelyard.endpoints.model import Document
+from modelyard.endpoints.refusals import refusal_of
 from modelyard.endpoints.rollout import Outcome, Rollout
 from modelyard.endpoints.routes import FleetRoute, Key, Route, VariantRoute
 
@@ -103,9 +104,7 @@ class Hosting:
         return self._route((1.0, self.pending)) if outcome.result is Result.SUCCEEDED else self.route()
 
     def _route(self, *fleets: tuple[float, Deployment | None]) -> Route:
-        routed = [
-            _fleet_route(share, one.variants, self.fleets.get(one.plan)) for share, one in fleets if one is not None and share > 0
-        ]
+        routed = [_fleet_route(share, one, self.fleets.get(one.plan)) for share, one in fleets if one is not None and share > 0]
         return Route(self.stored.endpoint.at.name, routed)
 
     @property
@@ -126,9 +125,22 @@ def _seen(deployment: Deployment | None, fleets: Mapping[int, Fleet], share: flo
         return {}
     fleet = fleets.get(deployment.plan)
     counts = {} if fleet is None else fleet.counts()
-    return {one.name: {"Count": counts.get(one.name, 0), "Weight": one.weight if share else 0.0} for one in deployment.variants}
+
+    def count(one: Variant) -> int:
+        return counts.get(one.name, 0) if one.name in deployment.hosted else one.instances or 0
+
+    return {one.name: {"Count": count(one), "Weight": one.weight if share else 0.0} for one in deployment.variants}
 
 
-def _fleet_route(share: float, variants: Sequence[Variant], fleet: Fleet | None) -> FleetRoute:
+def _fleet_route(share: float, deployment: Deployment, fleet: Fleet | None) -> FleetRoute:
     healthy = {} if fleet is None else {name: squad.healthy for name, squad in fleet.squads.items()}
-    return FleetRoute(share, [VariantRoute(one.name, one.weight, healthy.get(one.name, [])) for one in variants])
+    variants = deployment.variants
+    return FleetRoute(
+        share,
+        [
+            VariantRoute(
+                one.name, one.weight, healthy.get(one.name, []), refusal=refusal_of(one, hosted=one.name in deployment.hosted)
+            )
+            for one in variants
+        ],
+    )

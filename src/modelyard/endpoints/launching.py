@@ -57,7 +57,7 @@ class Part:
     container: Runnable
     hosted: Hosted
     at: Name
-    """The endpoint."""
+    """The endpoint, or the inference component."""
 
 
 class Launching:
@@ -168,7 +168,7 @@ class Launching:
             except RoleUnusable as error:
                 raise AwsError(str(error)) from error
 
-        return LogStream(context, f"/aws/sagemaker/Endpoints/{part.at.name}", name)
+        return LogStream(context, part.at.log_group, name)
 
     def _served(self, part: Part, sandbox: Running) -> list[Callable[[], None]]:
         """Answer on the ports through which a container reaches Modelyard; what ends that."""
@@ -219,7 +219,7 @@ class Launching:
         ports: tuple[int, ...] = () if part.hosted.isolated else (API_PORT,)
         if part.hosted.role is not None and ports:
             ports += (CREDENTIALS_PORT,)
-        memory = self._dispatcher.settings.instance_memory_mib * MEBIBYTE
+        memory = (part.hosted.memory_mib or self._dispatcher.settings.instance_memory_mib) * MEBIBYTE
         return Workload(
             command=program.command,
             arguments=program.arguments,

@@ -21,12 +21,12 @@ class RuleBroken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """Where a model, or an endpoint configuration, is."""
+    """Where a model, an endpoint or something else of hosting is."""
 
     account: str
     region: str
     kind: str
-    """`model` or `endpoint-config`: what its ARN begins with."""
+    """`model`, `endpoint-config`, `endpoint` or `inference-component`: what its ARN begins with."""
     name: str
 
     @property
@@ -38,6 +38,16 @@ class Name:
     def arn(self) -> str:
         """`arn:aws:sagemaker:REGION:ACCOUNT:model/NAME`, in lower case as AWS answers it."""
         return f"arn:aws:sagemaker:{self.region}:{self.account}:{self.kind}/{self.folded}"
+
+    @property
+    def log_group(self) -> str:
+        """Where its containers print to."""
+        return log_group(self.kind, self.name)
+
+
+def log_group(kind: str, name: str) -> str:
+    """Where the containers of an endpoint, or of an inference component, print to."""
+    return f"/aws/sagemaker/{'InferenceComponents' if kind == 'inference-component' else 'Endpoints'}/{name}"
 
 
 def model_at(account: str, region: str, name: str) -> Name:

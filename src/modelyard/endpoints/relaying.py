@@ -13,6 +13,7 @@ from typing import Any
 from modelyard.aws.errors import AwsError
 from modelyard.endpoints.instance import Container, Instance, State
 from modelyard.endpoints.many_models import NotLoaded
+from modelyard.endpoints.model import log_group
 from modelyard.endpoints.refusals import invalid, not_found
 from modelyard.endpoints.relaying_models import ask_model, check_target, holder_of
 from modelyard.endpoints.routes import Key, Routes, VariantRoute
@@ -51,6 +52,13 @@ class Invocation:
     name: str
     request: Request
     streams: bool = False
+    component: str = ""
+    """The inference component that is asked, where one is."""
+
+    @property
+    def log_group(self) -> str:
+        """Where what is asked prints to."""
+        return log_group("inference-component", self.component) if self.component else log_group("endpoint", self.name)
 
 
 class Relay:
@@ -75,6 +83,8 @@ class Relay:
                 instance = variant.next(tried) or (variant.next() if tried else None)
             else:
                 instance = holder_of(variant, target, tried)
+            if instance is None and variant.refusal:
+                raise invalid(variant.refusal)
             if not isinstance(instance, Instance) or instance.state not in (State.HEALTHY, State.DRAINING):
                 await self._wait(invocation, deadline)
                 tried = []
@@ -103,7 +113,7 @@ class Relay:
         route = self.routes.get(invocation.key)
         if route is None:
             return None
-        if route.name != invocation.name:
+        if route.name != (invocation.component or invocation.name):
             raise not_found(invocation.name, invocation.key[0])
         target = invocation.request.get("TargetVariant")
         variant = route.choose(target)
@@ -182,7 +192,7 @@ class Relay:
         account, region, _ = invocation.key
         whose = "client" if 400 <= status < 500 else "server"
         message = body[: 4 * LONGEST_MESSAGE].decode("utf-8", "replace")[:LONGEST_MESSAGE]
-        group = f"/aws/sagemaker/Endpoints/{invocation.name}"
+        group = invocation.log_group
         stream = f"{variant.name}/{instance.id}" + (f"/{container}" if len(instance.containers) > 1 else "")
         text = (
             f'Received {whose} error ({status}) from {container} with message "{message}".'

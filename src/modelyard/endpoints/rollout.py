@@ -48,7 +48,7 @@ class Rollout:
     @classmethod
     def of(cls, deployment: Deployment) -> "Rollout":
         """That of a deployment to a fleet of its own."""
-        return cls(deployment, traffic.stages(deployment.policy, sum(deployment.counts.values())))
+        return cls(deployment, traffic.stages(deployment.policy, max(1, sum(deployment.counts.values()))))
 
     @property
     def stage(self) -> Stage:

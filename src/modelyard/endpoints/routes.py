@@ -24,6 +24,8 @@ class VariantRoute:
     weight: float
     targets: Sequence[Target]
     turn: int = 0
+    refusal: str = ""
+    """What requests are told at once while there is no instance; others wait for one."""
 
     def next(self, but: Sequence[Target] = ()) -> Target | None:
         """The instance that has least to do, of several one after the other; None when there is none but those."""

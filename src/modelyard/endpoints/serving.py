@@ -28,6 +28,7 @@ from modelyard.endpoints.ownership import Ownership
 from modelyard.endpoints.relaying import Relay
 from modelyard.endpoints.rollout import Outcome
 from modelyard.endpoints.routes import Routes
+from modelyard.endpoints.serving_components import ComponentServing
 from modelyard.runtime.process import Runtime
 from modelyard.storage.interface import Transaction
 
@@ -47,6 +48,7 @@ class Serving:
         self.ownership = Ownership(dispatcher)
         self._launching = Launching(dispatcher, self._runtime, backend_of(dispatcher))
         self._launching.clear_away()
+        self._components = ComponentServing(dispatcher, self.routes, self._launch, self._ringing)
         self._hostings: dict[int, Hosting] = {}
         self._deployments: dict[int, Deployment] = {}
         self._revisions: dict[int, int] = {}
@@ -76,6 +78,7 @@ class Serving:
                 self.routes.put(hosting.key, None)
                 for fleet in hosting.fleets.values():
                     fleet.abandon()
+            self._components.close()
             self._launching.close()
             self.ownership.close()
 
@@ -99,6 +102,7 @@ class Serving:
             except Exception:
                 # One endpoint must not hold up the others; it is tried again in the next turn.
                 log.exception("the endpoint %s cannot be steered", hosting.stored.endpoint.at.arn)
+        self._components.turn(self.ownership.name)
 
     def _read(self, tx: Transaction, number: int) -> None:
         stored = store_owners.owned(tx, number, self.ownership.name)

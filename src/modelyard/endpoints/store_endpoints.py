@@ -137,13 +137,22 @@ def _deployment(row: Row) -> Deployment:
     )
 
 
-def begin(tx: Transaction, endpoint: int, kind: Kind, config_name: str, by: str, now: float) -> int:
-    """A new deployment of an endpoint, of which nothing else is known yet; its number of all deployments."""
+def begin(tx: Transaction, endpoint: int, kind: Kind, config_name: str, by: str, now: float, component: int | None = None) -> int:
+    """A new deployment of an endpoint, or of a component on it, of which nothing else is known yet; its number of all
+    deployments."""
     row = tx.one(
-        "INSERT INTO endpoint_deployment (endpoint, number, kind, config_name, started, started_by, result, document)"
-        " SELECT :endpoint, coalesce(max(number), 0) + 1, :kind, :config, CAST(:now AS DOUBLE PRECISION), :by, :result, ''"
-        " FROM endpoint_deployment WHERE endpoint = :endpoint RETURNING id",
-        {"endpoint": endpoint, "kind": kind, "config": config_name, "now": now, "by": by, "result": Result.IN_PROGRESS},
+        "INSERT INTO endpoint_deployment (endpoint, number, kind, config_name, started, started_by, result, document, component)"
+        " SELECT :endpoint, coalesce(max(number), 0) + 1, :kind, :config, CAST(:now AS DOUBLE PRECISION), :by, :result, '',"
+        " CAST(:component AS BIGINT) FROM endpoint_deployment WHERE endpoint = :endpoint RETURNING id",
+        {
+            "endpoint": endpoint,
+            "kind": kind,
+            "config": config_name,
+            "now": now,
+            "by": by,
+            "result": Result.IN_PROGRESS,
+            "component": component,
+        },
     )
     assert row is not None, "RETURNING gives the inserted row"
     return int(row[0])
@@ -187,11 +196,12 @@ def deployment(tx: Transaction, number: int) -> Deployment:
 
 
 def deployments(tx: Transaction, endpoints: Iterable[int], before: int | None, limit: int) -> list[Deployment]:
-    """Deployments of endpoints, newest first, those before a number of all deployments."""
+    """Deployments of endpoints themselves, newest first, those before a number of all deployments."""
     numbers = ", ".join(str(int(number)) for number in endpoints)
     older = "" if before is None else " AND id < :before"
     rows = tx.all(
-        f"SELECT {_DEPLOYMENT} FROM endpoint_deployment WHERE endpoint IN ({numbers}){older} ORDER BY id DESC LIMIT {int(limit)}",
+        f"SELECT {_DEPLOYMENT} FROM endpoint_deployment WHERE endpoint IN ({numbers}) AND component IS NULL{older}"
+        f" ORDER BY id DESC LIMIT {int(limit)}",
         {} if before is None else {"before": before},
     )
     return [_deployment(row) for row in rows]

@@ -2,9 +2,11 @@
 
 from modelyard.endpoints import own_program
 from modelyard.endpoints.operations import (
+    component_updates,
     endpoint_configs,
     endpoints,
     history,
+    inference_components,
     invocations,
     model_integrity,
     models,
@@ -13,9 +15,11 @@ from modelyard.endpoints.operations import (
 )
 
 __all__ = [
+    "component_updates",
     "endpoint_configs",
     "endpoints",
     "history",
+    "inference_components",
     "invocations",
     "model_integrity",
     "models",

@@ -10,7 +10,7 @@ from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
 from modelyard.dispatch.resources import finds
 from modelyard.dispatch.tags import from_list, put_tags
-from modelyard.endpoints import description, endpoint, pages, traffic, wakening
+from modelyard.endpoints import description, endpoint, pages, store_components, traffic, wakening
 from modelyard.endpoints import events_endpoints as events
 from modelyard.endpoints import store_endpoints as store
 from modelyard.endpoints.deployment import Deployment, Kind, Stored
@@ -132,6 +132,10 @@ def delete_endpoint(context: Context, request: Request) -> Request:
         endpoint.check_deletion(stored.endpoint)
     except RuleBroken as error:
         raise ValidationException(str(error)) from None
+    if store_components.of_endpoint(context.tx, stored.id):
+        raise ValidationException(
+            "Cannot delete endpoint with inference component associated. Please delete inference component and try it again."
+        )
     store.put(context.tx, stored, endpoint.moved(stored.endpoint, Status.DELETING), context.now)
     changed(context, stored.id)
     return {}

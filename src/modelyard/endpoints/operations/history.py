@@ -61,16 +61,16 @@ def _deployment(stored: Stored, one: Deployment) -> Request:
 
 
 def _variant(deployment: Deployment, name: str) -> Request:
-    hosted = deployment.hosted[name]
+    hosted = deployment.hosted.get(name)
     wanted = next(variant for variant in deployment.variants if variant.name == name)
-    return {
+    shown: Request = {
         "VariantName": name,
-        "ModelName": hosted.model_name,
-        "InstanceType": hosted.instance_type,
+        "InstanceType": deployment.instance_type(name),
         "InstanceCount": wanted.instances or 0,
         "Weight": wanted.weight,
-        "Containers": [_container(one) for one in hosted.containers],
+        "Containers": [] if hosted is None else [_container(one) for one in hosted.containers],
     }
+    return shown if hosted is None else {**shown, "ModelName": hosted.model_name}
 
 
 def _container(container: Runnable) -> Request:
@@ -123,6 +123,8 @@ def _use(context: Context, use: Use) -> Request:
     }
     if use.until is not None:
         shown["Until"] = use.until
+    if use.component is not None:
+        shown["InferenceComponentName"] = use.component
     lowered = {key.lower(): value for key, value in tags.items()}
     environment = next((lowered[key] for key in ENVIRONMENT_TAGS if key in lowered), None)
     return shown if environment is None else {**shown, "Environment": environment}

@@ -12,6 +12,7 @@ from modelyard.dispatch.context import Context
 from modelyard.endpoints import endpoint_config, store
 from modelyard.endpoints import store_endpoints as endpoints
 from modelyard.endpoints.addresses import IMAGE, MOST_OBJECTS, PREFIX, in_s3
+from modelyard.endpoints.component import holds_components
 from modelyard.endpoints.deployment import FIRST_CHECK_SECONDS, Hosted, Kind, holder
 from modelyard.endpoints.endpoint import Variant
 from modelyard.endpoints.model import DIRECT, Artifact, Document, Model, RuleBroken, check_many_models
@@ -20,6 +21,7 @@ from modelyard.endpoints.operations.models import missing as missing_model
 from modelyard.endpoints.operations.sourcing import SESSION, not_assumed
 from modelyard.endpoints.permissions import SERVICE, named
 
+NOT_OF_COMPONENTS = ("AsyncInferenceConfig", "DataCaptureConfig", "ShadowProductionVariants")
 MOST_INSTANCES = 64
 """Of an endpoint: they all run on this machine."""
 NOT_HERE_YET = {
@@ -40,15 +42,23 @@ def config_of(context: Context, name: str) -> Document:
     for variant in endpoint_config.variants(config):
         if "ServerlessConfig" in variant:
             refused = "serverless variants"
-        elif "ModelName" not in variant:
-            refused = "inference components"
         elif "InstancePools" in variant:
             refused = "instance pools"
     if config.get("DataCaptureConfig", {}).get("EnableCapture"):
         refused = "data capture"
+    if any(map(holds_components, endpoint_config.variants(config))):
+        refused = _beside_components(config) or refused
     if refused is not None:
         raise ValidationException(f'The endpoint configuration "{at.arn}" asks for {refused}, which this server does not have.')
     return config
+
+
+def _beside_components(config: Document) -> str | None:
+    """What cannot be had in a configuration with a variant of inference components; None for one that can."""
+    if not all(map(holds_components, endpoint_config.variants(config))):
+        return "inference components beside variants that have a ModelName"
+    other = next((member for member in NOT_OF_COMPONENTS if config.get(member)), None)
+    return None if other is None else f"inference components with {other}"
 
 
 def check_counts(variants: Sequence[Variant]) -> None:
@@ -76,7 +86,11 @@ def plan(
     check_counts(variants)
     name = config["EndpointConfigName"]
     number = endpoints.begin(context.tx, endpoint, kind, name, context.principal.arn, context.now)
-    hosted = {variant["VariantName"]: _hosted(context, holder(number), variant) for variant in config["ProductionVariants"]}
+    hosted = {
+        variant["VariantName"]: _hosted(context, holder(number), variant)
+        for variant in config["ProductionVariants"]
+        if not holds_components(variant)
+    }
     endpoints.fill(context.tx, number, number, policy, config, variants, hosted)
     return number
 
@@ -106,6 +120,11 @@ def _hosted(context: Context, held_as: str, variant: Document) -> Hosted:
     model = store.model_at(context.tx, at)
     if model is None:
         raise missing_model(at)
+    return hosted_model(context, held_as, model, variant)
+
+
+def hosted_model(context: Context, held_as: str, model: Model, variant: Document, memory_mib: int | None = None) -> Hosted:
+    """What a variant, or an inference component on one, runs of a model. Raises ValidationException."""
     try:
         check_many_models(model)
     except RuleBroken as error:
@@ -116,8 +135,8 @@ def _hosted(context: Context, held_as: str, variant: Document) -> Hosted:
         replace(one, artifacts=[_held(runner, held_as, artifact) for artifact in one.artifacts]) for one in model.containers
     ]
     return Hosted(
-        model_name=at.name,
-        model_arn=at.arn,
+        model_name=model.at.name,
+        model_arn=model.at.arn,
         role=role,
         isolated=model.document["EnableNetworkIsolation"],
         direct=_direct(model),
@@ -125,6 +144,7 @@ def _hosted(context: Context, held_as: str, variant: Document) -> Hosted:
         instance_type=variant["InstanceType"],
         document=model.document,
         containers=containers,
+        memory_mib=memory_mib,
     )
 
 

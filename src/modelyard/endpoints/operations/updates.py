@@ -14,7 +14,7 @@ from modelyard.endpoints import store_endpoints as store
 from modelyard.endpoints.deployment import Deployment, Kind, Stored
 from modelyard.endpoints.endpoint import Variant, variants_of
 from modelyard.endpoints.model import RuleBroken
-from modelyard.endpoints.operations import planning
+from modelyard.endpoints.operations import component_planning, planning
 from modelyard.endpoints.operations.endpoint_configs import missing as missing_config
 from modelyard.endpoints.operations.endpoints import changed, checked_policy, config_resource, existing
 from modelyard.endpoints.permissions import named, on_one, resource_of
@@ -39,7 +39,8 @@ def updatable(context: Context, name: str) -> tuple[Stored, Deployment]:
 def begin(
     context: Context, stored: Stored, deployment: int, config_name: str, policy: Request | None, *, retain: bool = False
 ) -> None:
-    """An update to a deployment that was put down begins."""
+    """An update to a deployment that was put down begins. Raises ValidationException where inference components forbid it."""
+    component_planning.check_hosts(context, stored, store.deployment(context.tx, deployment))
     core = endpoint.updating(stored.endpoint, config_name, policy, retain=retain)
     if not core.last_deployment:
         core = replace(core, last_deployment=None)
