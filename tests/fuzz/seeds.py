@@ -65,6 +65,7 @@ class Seeds:
         version = self.version or f"{ARN}model-package/fuzz-group/1"
         arns = [f"{ARN}model-package-group/fuzz-group", version, f"{ARN}model-card/fuzz-card"]
         hosted = [f"{ARN}model/fuzz-model", f"{ARN}endpoint-config/fuzz-config", f"{ARN}endpoint/fuzz-serving"]
+        hosted.append(f"{ARN}inference-component/fuzz-component")
         documents = [ANYTHING, TRUST]
         entities = [self._artifact, f"{ARN}action/fuzz-action", f"{ARN}context/fuzz-context"]
         return {
@@ -74,7 +75,8 @@ class Seeds:
             "ModelPackageArnList": [version],
             "ModelName": ["fuzz-model"],
             "EndpointConfigName": ["fuzz-config", "fuzz-serving"],
-            "EndpointName": ["fuzz-serving"],
+            "EndpointName": ["fuzz-serving", "fuzz-host"],
+            "InferenceComponentName": ["fuzz-component"],
             "VariantName": ["v"],
             "TargetVariant": ["v"],
             "ExecutionRoleArn": ["arn:aws:iam::111122223333:role/ModelyardExecutionRole"],
@@ -210,10 +212,39 @@ class Seeds:
         serving = {**variant, "ModelName": "fuzz-serving"}
         self._make("sagemaker", "CreateEndpointConfig", EndpointConfigName="fuzz-serving", ProductionVariants=[serving])
         self._make("sagemaker", "CreateEndpoint", EndpointName="fuzz-serving", EndpointConfigName="fuzz-serving")
+        self._sow_component(variant)
+        self._rest("ListEndpoints")
+
+    def _sow_component(self, variant: dict[str, Any]) -> None:
+        host = {name: value for name, value in variant.items() if name != "ModelName"}
+        role = "arn:aws:iam::111122223333:role/ModelyardExecutionRole"
+        self._make(
+            "sagemaker",
+            "CreateEndpointConfig",
+            EndpointConfigName="fuzz-host",
+            ProductionVariants=[host],
+            ExecutionRoleArn=role,
+        )
+        self._make("sagemaker", "CreateEndpoint", EndpointName="fuzz-host", EndpointConfigName="fuzz-host")
+        self._rest("ListEndpoints")
+        # So large that there is room for two copies.
+        needs = {"ModelName": "fuzz-serving", "ComputeResourceRequirements": {"MinMemoryRequiredInMb": 2000}}
+        self._make(
+            "sagemaker",
+            "CreateInferenceComponent",
+            InferenceComponentName="fuzz-component",
+            EndpointName="fuzz-host",
+            VariantName="v",
+            Specification=needs,
+            RuntimeConfig={"CopyCount": 1},
+        )
+        self._rest("ListInferenceComponents")
+
+    def _rest(self, listed: str) -> None:
+        """What is in progress writes by itself, which would look like what a refused request wrote."""
         deadline = time.monotonic() + 30
-        # What is in progress writes by itself, which would look like what a refused request wrote.
-        while any(word in self._make("sagemaker", "ListEndpoints") for word in (b"Creating", b"Updating", b"Deleting")):
-            assert time.monotonic() < deadline, "an endpoint does not come to rest"
+        while any(word in self._make("sagemaker", listed) for word in (b"Creating", b"Updating", b"Deleting")):
+            assert time.monotonic() < deadline, "something of hosting does not come to rest"
             time.sleep(0.05)
 
     # botocore's names of services have hyphens, which names of methods cannot have.
