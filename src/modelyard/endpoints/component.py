@@ -19,7 +19,7 @@ NOT_HERE = {
     "BaseInferenceComponentName": "adapters of a base inference component",
     "SchedulingConfig": "a SchedulingConfig: all instances are on one machine",
 }
-_SIZE = re.compile(r"\.(?:(\d+)x)?(medium|large|xlarge)$")
+_SIZE = re.compile(r"\.(\d*)(medium|large|xlarge)$")
 _CPUS = {"medium": 1.0, "large": 2.0, "xlarge": 4.0}
 
 

@@ -100,7 +100,7 @@ class Deployment:
     @property
     def counts(self) -> dict[str, int]:
         """Instances by variant; those that inference components share are no processes."""
-        return {variant.name: variant.instances or 0 for variant in self.variants if variant.name in self.hosted}
+        return {variant.name: variant.instances or 0 for variant in self.variants if not variant.shared}
 
     def instance_type(self, variant: str) -> str:
         """That of a variant, as it is in the configuration where it runs no model itself."""

@@ -129,12 +129,19 @@ class Variant:
     weight: float
     instances: int | None = None
     """None for a serverless one."""
+    shared: bool = False
+    """Whether its instances are no processes of a model, but what inference components share."""
 
 
 def variants_of(config: Mapping[str, Any]) -> list[Variant]:
     """The production variants of a configuration, as DescribeEndpointConfig answers it."""
     return [
-        Variant(one["VariantName"], one.get("InitialVariantWeight", 1.0), one.get("InitialInstanceCount"))
+        Variant(
+            one["VariantName"],
+            one.get("InitialVariantWeight", 1.0),
+            one.get("InitialInstanceCount"),
+            shared="ModelName" not in one,
+        )
         for one in config["ProductionVariants"]
     ]
 

@@ -104,7 +104,9 @@ class Hosting:
         return self._route((1.0, self.pending)) if outcome.result is Result.SUCCEEDED else self.route()
 
     def _route(self, *fleets: tuple[float, Deployment | None]) -> Route:
-        routed = [_fleet_route(share, one, self.fleets.get(one.plan)) for share, one in fleets if one is not None and share > 0]
+        routed = [
+            _fleet_route(share, one.variants, self.fleets.get(one.plan)) for share, one in fleets if one is not None and share > 0
+        ]
         return Route(self.stored.endpoint.at.name, routed)
 
     @property
@@ -127,20 +129,13 @@ def _seen(deployment: Deployment | None, fleets: Mapping[int, Fleet], share: flo
     counts = {} if fleet is None else fleet.counts()
 
     def count(one: Variant) -> int:
-        return counts.get(one.name, 0) if one.name in deployment.hosted else one.instances or 0
+        return one.instances or 0 if one.shared else counts.get(one.name, 0)
 
     return {one.name: {"Count": count(one), "Weight": one.weight if share else 0.0} for one in deployment.variants}
 
 
-def _fleet_route(share: float, deployment: Deployment, fleet: Fleet | None) -> FleetRoute:
+def _fleet_route(share: float, variants: Sequence[Variant], fleet: Fleet | None) -> FleetRoute:
     healthy = {} if fleet is None else {name: squad.healthy for name, squad in fleet.squads.items()}
-    variants = deployment.variants
     return FleetRoute(
-        share,
-        [
-            VariantRoute(
-                one.name, one.weight, healthy.get(one.name, []), refusal=refusal_of(one, hosted=one.name in deployment.hosted)
-            )
-            for one in variants
-        ],
+        share, [VariantRoute(one.name, one.weight, healthy.get(one.name, []), refusal=refusal_of(one)) for one in variants]
     )

@@ -28,8 +28,8 @@ NO_CAPACITY = (
 )
 
 
-def refusal_of(variant: Variant, *, hosted: bool) -> str:
+def refusal_of(variant: Variant) -> str:
     """What requests to a variant are told that has no instance, and is to have none; empty where one may come up."""
-    if not hosted:
+    if variant.shared:
         return COMPONENT_REQUIRED
     return NO_CAPACITY if variant.instances == 0 else ""

@@ -254,6 +254,7 @@ def test_images_of_repositories_here(hosting: Hosting) -> None:
 @pytest.mark.ours
 def test_a_failed_creation_keeps_nothing(hosting: Hosting) -> None:
     """What was held before the refusal is let go of with it."""
+    hosting.clear_up()  # what other tests have let go of
     package = hosting.register()
     with refused(INVALID, "Could not find model data"):
         hosting.create(
