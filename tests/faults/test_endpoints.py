@@ -8,10 +8,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.endpoints import Deployer, Load, eventually, says
+from tests.endpoints import IMAGE, Deployer, Load, eventually, says
 from tests.postgresql import PostgresqlServer, fresh_database, postgresql_server  # noqa: F401
 from tests.processes import Process, below, gone
 from tests.running import RunningYard
+from tests.workloads.inside import archive
 
 pytestmark = [pytest.mark.slow, pytest.mark.ours]
 
@@ -102,3 +103,47 @@ def _answered(client: object, name: str) -> bytes | None:
     except Exception:
         return None
     return answer
+
+
+def test_many_models_are_back_after_a_kill(own_yard: RunningYard):
+    """Killed and started again, components have their copies and a multi-model endpoint its models, without a call; what was on
+    the disk for those that ran before is gone."""
+    deployer = Deployer(own_yard, "many")
+    role = deployer.role("r", "s3:*", "logs:*")
+    host = deployer.named("host")
+    variant = {"VariantName": "v", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    deployer.sagemaker.create_endpoint_config(EndpointConfigName=host, ProductionVariants=[variant], ExecutionRoleArn=role)
+    deployer.sagemaker.create_endpoint(EndpointName=host, EndpointConfigName=host)
+    deployer.settled(host)
+    component = deployer.model("c", says("component"))
+    needs = {"MinMemoryRequiredInMb": 512}
+    deployer.sagemaker.create_inference_component(
+        InferenceComponentName=component,
+        EndpointName=host,
+        VariantName="v",
+        Specification={"ModelName": component, "ComputeResourceRequirements": needs},
+        RuntimeConfig={"CopyCount": 2},
+    )
+    says_many = "def model_fn(f): return 1\ndef transform_fn(m, b, c, a): return 'many', 'text/plain'\n"
+    deployer.s3.put_object(Bucket=deployer.bucket, Key="all/m.tar.gz", Body=archive(code__inference_DOT_py=says_many))
+    container = {"Image": IMAGE, "Mode": "MultiModel", "ModelDataUrl": f"s3://{deployer.bucket}/all/"}
+    deployer.sagemaker.create_model(ModelName=deployer.named("m"), PrimaryContainer=container, ExecutionRoleArn=role)
+    many = deployer.config("m")
+    deployer.sagemaker.create_endpoint(EndpointName=many, EndpointConfigName=many)
+    deployer.settled(many)
+
+    def copies() -> object:
+        described = deployer.sagemaker.describe_inference_component(InferenceComponentName=component)
+        return (described["InferenceComponentStatus"], described["RuntimeConfig"]["CurrentCopyCount"]) == ("InService", 2)
+
+    def answers() -> list[bytes]:
+        return [deployer.invoke(host, InferenceComponentName=component), deployer.invoke(many, TargetModel="m.tar.gz")]
+
+    eventually(copies, 60)
+    assert answers() == [b"component", b"many"]
+    [shelf] = (own_yard.data / "endpoints" / "many-models").iterdir()
+    own_yard.kill()
+    own_yard.start()
+    assert answers() == [b"component", b"many"]
+    eventually(copies, 60)
+    eventually(lambda: not shelf.exists())
