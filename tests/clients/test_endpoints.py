@@ -277,8 +277,28 @@ def test_containers_in_a_row(deployer: Deployer):
         deployer.settled(name)
     assert deployer.invoke(deployer.named("Serial"), b"x") == b"x plus times"
     assert deployer.invoke(deployer.named("Direct"), b"x", TargetContainerHostname="times") == b"x times"
-    with pytest.raises(ClientError, match="TargetContainerHostname None is none of this endpoint's"):
-        deployer.invoke(deployer.named("Direct"))
+    for asked, words in (
+        ({}, "must be one of plus, times"),
+        ({"TargetContainerHostname": "no"}, "no is none of this endpoint's"),
+    ):
+        with pytest.raises(ClientError, match=f"ValidationError.*{words}"):
+            deployer.invoke(deployer.named("Direct"), **asked)
+    with pytest.raises(ClientError, match=r"ValidationError.*whose containers are invoked directly"):
+        deployer.invoke(deployer.named("Serial"), TargetContainerHostname="plus")
+
+
+@pytest.mark.seen
+def test_sdk_2_deploys_containers_in_a_row(deployer: Deployer):
+    """PipelineModel, unmodified; and containers that are asked directly, by the initial arguments of a predictor."""
+    words = [
+        deployer.upload(name, packed(serve=program(f"def invoke(body, headers):\n    return 200, body + b' {name}', {{}}\n")))
+        for name in ("plus", "times")
+    ]
+    command = [client_environment("sdk2"), PROGRAMS / "sdk2_pipeline_model.py", deployer.named("sdk"), *words]
+    environment = deployer.yard.environment(profile="execution-role")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == ["x plus times", "x plus", "x times"]
 
 
 @pytest.mark.seen

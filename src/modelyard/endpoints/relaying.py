@@ -162,6 +162,10 @@ class Relay:
         found = [one for one in instance.containers if one.name == hostname]
         if not found:
             names = ", ".join(one.name for one in instance.containers)
+            if hostname is None:
+                raise invalid(
+                    f"The containers of this endpoint are invoked directly: TargetContainerHostname must be one of {names}."
+                )
             raise invalid(f"The TargetContainerHostname {hostname} is none of this endpoint's: it has {names}.")
         return found
 
