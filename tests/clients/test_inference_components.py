@@ -1,16 +1,21 @@
 """Inference components through boto3: copies of several models that share the instances of one endpoint."""
 
+import json
 import re
+import subprocess
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from tests.clients.environments import client_environment
 from tests.endpoints import IMAGE, Deployer, Load, eventually, packed, program, says
 from tests.running import ACCOUNT, RunningYard, both_databases
 
 pytestmark = [pytest.mark.slow]
 
+PROGRAMS = Path(__file__).parent / "programs"
 ROLLING = {"RollingUpdatePolicy": {"MaximumBatchSize": {"Type": "COPY_COUNT", "Value": 1}, "WaitIntervalInSeconds": 0}}
 
 
@@ -52,6 +57,15 @@ class Components(Deployer):
         )
         assert found["InferenceComponentStatus"] == status, found
         return dict(found)
+
+    def described_config(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.sagemaker.describe_endpoint_config(EndpointConfigName=name)
+        return found
+
+    def deployment(self, endpoint: str) -> int:
+        """The deployment of an endpoint before the one that it serves."""
+        listed = self.yard.client("modelyard").list_endpoint_deployments(EndpointName=endpoint)["Deployments"]
+        return int(listed[1]["DeploymentNumber"])
 
     def counts(self, name: str, copies: int) -> None:
         """Wait until a component has so many copies."""
@@ -269,6 +283,27 @@ def test_the_instances_bound_the_copies(deployer: Components):
         InferenceComponentName=name, DesiredRuntimeConfig={"CopyCount": 3}
     )
     deployer.counts(name, 3)
+    other = [{"VariantName": "all", "InstanceType": "ml.m5.xlarge", "InitialInstanceCount": 4}]
+    role = deployer.described_config(endpoint)["ExecutionRoleArn"]
+    deployer.sagemaker.create_endpoint_config(
+        EndpointConfigName=deployer.named("other"), ProductionVariants=other, ExecutionRoleArn=role
+    )
+    deployer.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=deployer.named("other"))
+    assert deployer.settled(endpoint)["EndpointConfigName"] == deployer.named("other")
+    deployer.yard.client("modelyard").rollback_endpoint(EndpointName=endpoint, DeploymentNumber=deployer.deployment(endpoint))
+    assert deployer.settled(endpoint)["EndpointConfigName"] == endpoint
+    assert deployer.ask(endpoint, name) == b"m"
     single = deployer.deploy("single")
     with pytest.raises(ClientError, match="Inference Component Name header is not allowed for endpoints to which you dont plan"):
         deployer.ask(single, name)
+
+
+@pytest.mark.seen
+def test_the_sdk_deploys_components(deployer: Components):
+    """Version 2, unmodified: models deployed as components of one endpoint, asked by their predictors, scaled, deleted."""
+    words = [deployer.upload(word, packed(serve=says(word))) for word in ("one", "two")]
+    command = [client_environment("sdk2"), PROGRAMS / "sdk2_components.py", deployer.named("sdk"), *words]
+    environment = deployer.yard.environment(profile="execution-role")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == {"answers": ["one", "two"], "listed": 2, "copies": 2}

@@ -11,7 +11,7 @@ from modelyard.dispatch.tags import tags_of
 from modelyard.endpoints import store_endpoints as store
 from modelyard.endpoints import store_history
 from modelyard.endpoints.deployment import Deployment, Stored
-from modelyard.endpoints.model import Artifact, Runnable
+from modelyard.endpoints.model import MULTI, Artifact, Runnable
 from modelyard.endpoints.operations.endpoints import missing
 from modelyard.endpoints.permissions import named, on_one, package_resource
 from modelyard.endpoints.store_history import Use
@@ -75,6 +75,8 @@ def _variant(deployment: Deployment, name: str) -> Request:
 
 def _container(container: Runnable) -> Request:
     shown: Request = {"Image": container.definition["Image"]}
+    if container.definition.get("Mode") == MULTI:
+        shown["ModelDataUrl"] = container.definition["ModelDataUrl"]
     for artifact in container.artifacts:
         shown |= _artifact(artifact)
     return shown if container.package_arn is None else {**shown, "ModelPackageArn": container.package_arn}
