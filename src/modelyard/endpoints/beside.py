@@ -1,7 +1,7 @@
 """What happens beside an answer: data capture, and a copy of the request to a shadow variant.
 
-A variant's route has one of these where its configuration asks for either, and none otherwise. All of it happens on the event loop, and
-none of it is waited for: the shadow is asked by a task of its own, and what is captured is put down for another thread.
+A variant's route has one of these where its configuration asks for either, and none otherwise. All of it happens on the event
+loop, and nobody waits for it: the shadow is asked by a task of its own, and what is captured is put down for another thread.
 """
 
 import random
