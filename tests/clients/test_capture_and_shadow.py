@@ -155,6 +155,7 @@ def test_a_shadow_is_asked_and_answers_nobody(deployer: Captures):
     assert len(deployer.captured(name, 11)) == 11
     [use] = deployer.yard.client("modelyard").list_endpoint_deployments(EndpointName=name, MaxResults=1)["Deployments"]
     assert [one.get("Shadow") for one in use["Variants"]] == [None, True]
+    assert deployer.yard.modelyard("endpoints", "history", name).count("(shadow)") == 2
 
 
 @pytest.mark.seen
