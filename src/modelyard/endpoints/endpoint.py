@@ -131,18 +131,22 @@ class Variant:
     """None for a serverless one."""
     shared: bool = False
     """Whether its instances are no processes of a model, but what inference components share."""
+    shadow: bool = False
+    """Whether it is asked what the production variant is asked, and answers nobody."""
 
 
 def variants_of(config: Mapping[str, Any]) -> list[Variant]:
-    """The production variants of a configuration, as DescribeEndpointConfig answers it."""
+    """The variants of a configuration, as DescribeEndpointConfig answers it."""
     return [
         Variant(
             one["VariantName"],
             one.get("InitialVariantWeight", 1.0),
             one.get("InitialInstanceCount"),
             shared="ModelName" not in one,
+            shadow=shadow,
         )
-        for one in config["ProductionVariants"]
+        for member, shadow in (("ProductionVariants", False), ("ShadowProductionVariants", True))
+        for one in config.get(member, ())
     ]
 
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from modelyard.endpoints.deployment import FIRST, Deployment, Kind, Result, Stored
 from modelyard.endpoints.endpoint import Status, Variant
 from modelyard.endpoints.fleet import Fleet, Launch
-from modelyard.endpoints.model import Document
+from modelyard.endpoints.model import Document, Name
 from modelyard.endpoints.refusals import refusal_of
 from modelyard.endpoints.rollout import Outcome, Rollout
 from modelyard.endpoints.routes import FleetRoute, Key, Route, VariantRoute
 
 Alarms = Callable[[Stored, Deployment], Sequence[str]]
+Attach = Callable[[Name, Deployment, Sequence[VariantRoute]], Sequence[VariantRoute]]
+"""The production variants among a deployment's routes, each with what happens beside its answers."""
 
 
 @dataclass(slots=True)
@@ -19,6 +21,8 @@ class Hosting:
     """An endpoint that is run."""
 
     stored: Stored
+    attach: Attach
+    """Has happen beside answers what deployments ask for."""
     serving: Deployment | None = None
     pending: Deployment | None = None
     fleets: dict[int, Fleet] = field(default_factory=dict)
@@ -105,7 +109,9 @@ class Hosting:
 
     def _route(self, *fleets: tuple[float, Deployment | None]) -> Route:
         routed = [
-            _fleet_route(share, one.variants, self.fleets.get(one.plan)) for share, one in fleets if one is not None and share > 0
+            FleetRoute(share, self.attach(self.stored.endpoint.at, one, _routes(one.variants, self.fleets.get(one.plan))))
+            for share, one in fleets
+            if one is not None and share > 0
         ]
         return Route(self.stored.endpoint.at.name, routed)
 
@@ -134,8 +140,6 @@ def _seen(deployment: Deployment | None, fleets: Mapping[int, Fleet], share: flo
     return {one.name: {"Count": count(one), "Weight": one.weight if share else 0.0} for one in deployment.variants}
 
 
-def _fleet_route(share: float, variants: Sequence[Variant], fleet: Fleet | None) -> FleetRoute:
+def _routes(variants: Sequence[Variant], fleet: Fleet | None) -> Sequence[VariantRoute]:
     healthy = {} if fleet is None else {name: squad.healthy for name, squad in fleet.squads.items()}
-    return FleetRoute(
-        share, [VariantRoute(one.name, one.weight, healthy.get(one.name, []), refusal=refusal_of(one)) for one in variants]
-    )
+    return [VariantRoute(one.name, one.weight, healthy.get(one.name, []), refusal=refusal_of(one)) for one in variants]

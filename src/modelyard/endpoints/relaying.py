@@ -8,9 +8,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from modelyard.aws.errors import AwsError
+from modelyard.endpoints.capture import Event
 from modelyard.endpoints.instance import Container, Instance, State
 from modelyard.endpoints.many_models import NotLoaded
 from modelyard.endpoints.model import log_group
@@ -45,6 +46,14 @@ Request = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What was decided of a request as it came."""
+
+    event: Event | None
+    """As what it is captured; None where it is not."""
+
+
+@dataclass(slots=True)
 class Invocation:
     """A request to an endpoint."""
 
@@ -54,11 +63,27 @@ class Invocation:
     streams: bool = False
     component: str = ""
     """The inference component that is asked, where one is."""
+    variant: VariantRoute | None = None
+    """Set for a copy to a shadow variant: it goes nowhere else."""
+    seen: Seen | None = None
+    """Set by the first witness of it, if it has any."""
 
     @property
     def log_group(self) -> str:
         """Where what is asked prints to."""
         return log_group("inference-component", self.component) if self.component else log_group("endpoint", self.name)
+
+
+class Witness(Protocol):
+    """Sees the requests to a variant, and what they are answered with; nobody waits for what it makes of that."""
+
+    def asked(self, invocation: Invocation) -> Seen:
+        """A request is on its way for the first time."""
+        ...
+
+    def answered(self, invocation: Invocation, answered: dict[str, Any]) -> dict[str, Any]:
+        """It was answered, with what is handed on."""
+        ...
 
 
 class Relay:
@@ -110,6 +135,8 @@ class Relay:
 
     def _variant(self, invocation: Invocation) -> VariantRoute | None:
         """The variant for a request; None for an endpoint that is not run here yet. Raises AwsError."""
+        if invocation.variant is not None:
+            return invocation.variant
         route = self.routes.get(invocation.key)
         if route is None:
             return None
@@ -131,6 +158,9 @@ class Relay:
 
     async def _ask(self, invocation: Invocation, variant: VariantRoute, instance: Instance) -> dict[str, Any]:
         request = invocation.request
+        witness: Witness | None = variant.beside
+        if witness is not None and invocation.seen is None:
+            invocation.seen = witness.asked(invocation)
         body, content_type, accept = request["Body"], request.get("ContentType"), request.get("Accept")
         containers = self._containers(invocation, instance)
         last = containers[-1]
@@ -150,7 +180,7 @@ class Relay:
             shown["Pieces"] = answer.pieces
         else:
             shown["Body"] = answer.body
-        return shown
+        return shown if witness is None else witness.answered(invocation, shown)
 
     def _containers(self, invocation: Invocation, instance: Instance) -> list[Container]:
         check_target(invocation.name, invocation.request.get("TargetModel"), instance)

@@ -48,7 +48,9 @@ class Rollout:
     @classmethod
     def of(cls, deployment: Deployment) -> "Rollout":
         """That of a deployment to a fleet of its own."""
-        return cls(deployment, traffic.stages(deployment.policy, max(1, sum(deployment.counts.values()))))
+        # Sizes are those of what answers: shadows come and go in the same parts.
+        total = sum(one.instances or 0 for one in deployment.variants if not one.shadow)
+        return cls(deployment, traffic.stages(deployment.policy, max(1, total)))
 
     @property
     def stage(self) -> Stage:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 Key = tuple[str, str, str]
 """Account, region, and the endpoint's name in lower case."""
@@ -26,6 +26,8 @@ class VariantRoute:
     turn: int = 0
     refusal: str = ""
     """What requests are told at once while there is no instance; others wait for one."""
+    beside: Any = None
+    """What happens beside its answers (`relaying.Witness`), where anything does."""
 
     def next(self, but: Sequence[Target] = ()) -> Target | None:
         """The instance that has least to do, of several one after the other; None when there is none but those."""

@@ -17,6 +17,7 @@ from modelyard.dispatch.tags import forget_tags, tags_of
 from modelyard.endpoints import endpoint, events_endpoints, store_owners, wakening
 from modelyard.endpoints import store_endpoints as store
 from modelyard.endpoints.acting import context_of
+from modelyard.endpoints.beside import Besides
 from modelyard.endpoints.deployment import FIRST, Deployment, Kind, Result, Stored, holder
 from modelyard.endpoints.endpoint import Status
 from modelyard.endpoints.fleet import instance_id
@@ -49,6 +50,7 @@ class Serving:
         self._launching = Launching(dispatcher, self._runtime, backend_of(dispatcher))
         self._launching.clear_away()
         self._components = ComponentServing(dispatcher, self.routes, self._launch, self._ringing)
+        self._besides = Besides.of(dispatcher, self.relay, self._launching.lines)
         self._hostings: dict[int, Hosting] = {}
         self._deployments: dict[int, Deployment] = {}
         self._revisions: dict[int, int] = {}
@@ -79,6 +81,7 @@ class Serving:
                 for fleet in hosting.fleets.values():
                     fleet.abandon()
             self._components.close()
+            self._besides.close()
             self._launching.close()
             self.ownership.close()
 
@@ -108,7 +111,7 @@ class Serving:
         stored = store_owners.owned(tx, number, self.ownership.name)
         if stored is None:
             return
-        hosting = self._hostings.setdefault(number, Hosting(stored))
+        hosting = self._hostings.setdefault(number, Hosting(stored, self._besides.attach))
         hosting.read(stored, lambda one: self._deployment(tx, one))
         self._revisions[number] = stored.revision
         needed = {stored.serving, stored.pending}

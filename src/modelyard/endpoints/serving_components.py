@@ -4,7 +4,7 @@ On the reconciler's thread.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from modelyard.dispatch.artifacts import keeper
@@ -17,8 +17,9 @@ from modelyard.endpoints.deployment import FIRST, Deployment, Kind, Result, Stor
 from modelyard.endpoints.endpoint import Status
 from modelyard.endpoints.hosting import Alarms, Hosting
 from modelyard.endpoints.instance import Instance
+from modelyard.endpoints.model import Name
 from modelyard.endpoints.rollout import Outcome
-from modelyard.endpoints.routes import Key, Routes
+from modelyard.endpoints.routes import Key, Routes, VariantRoute
 from modelyard.storage.interface import Transaction
 
 log = logging.getLogger("modelyard.endpoints")
@@ -77,7 +78,7 @@ class ComponentServing:
             return
         placed = self._placed.get(number)
         if placed is None:
-            placed = self._placed[number] = Placed(component, Hosting(component.stored))
+            placed = self._placed[number] = Placed(component, Hosting(component.stored, _nothing))
         placed.component = component
         placed.hosting.read(component.stored, lambda one: endpoints.deployment(tx, one))
         self._revisions[number] = component.stored.revision
@@ -170,6 +171,11 @@ class ComponentServing:
         state = {**placed.component.stored.state, "Current": current or on_its_way}
         if state != placed.component.stored.state:
             self._write(placed, owner, lambda tx, stored: _noted(tx, stored, state))
+
+
+def _nothing(_at: Name, _deployment: Deployment, routes: Sequence[VariantRoute]) -> Sequence[VariantRoute]:
+    """Nothing happens beside the answers of components."""
+    return routes
 
 
 def _noted(tx: Transaction, stored: Stored, state: dict[str, object]) -> None:

@@ -70,7 +70,9 @@ def _variant(deployment: Deployment, name: str) -> Request:
         "Weight": wanted.weight,
         "Containers": [] if hosted is None else [_container(one) for one in hosted.containers],
     }
-    return shown if hosted is None else {**shown, "ModelName": hosted.model_name}
+    if hosted is not None:
+        shown["ModelName"] = hosted.model_name
+    return {**shown, "Shadow": True} if wanted.shadow else shown
 
 
 def _container(container: Runnable) -> Request:
@@ -120,7 +122,7 @@ def _use(context: Context, use: Use) -> Request:
         "EndpointConfigName": deployed.config_name,
         "Since": deployed.ended if deployed.ended is not None else deployed.started,
         "StartedBy": deployed.started_by,
-        **{name: variant[name] for name in ("VariantName", "ModelName", "InstanceType", "InstanceCount", "Weight")},
+        **{name: value for name, value in variant.items() if name != "Containers"},
         "Container": variant["Containers"][0],
     }
     if use.until is not None:

@@ -12,6 +12,7 @@ from modelyard.dispatch.context import Context
 from modelyard.endpoints import endpoint_config, store
 from modelyard.endpoints import store_endpoints as endpoints
 from modelyard.endpoints.addresses import IMAGE, MOST_OBJECTS, PREFIX, in_s3
+from modelyard.endpoints.capture import capture_of
 from modelyard.endpoints.component import holds_components
 from modelyard.endpoints.deployment import FIRST_CHECK_SECONDS, Hosted, Kind, holder
 from modelyard.endpoints.endpoint import Variant
@@ -21,12 +22,11 @@ from modelyard.endpoints.operations.models import missing as missing_model
 from modelyard.endpoints.operations.sourcing import SESSION, not_assumed
 from modelyard.endpoints.permissions import SERVICE, named
 
-NOT_OF_COMPONENTS = ("AsyncInferenceConfig", "DataCaptureConfig", "ShadowProductionVariants")
+NOT_OF_COMPONENTS = ("AsyncInferenceConfig", "ShadowProductionVariants")
 MOST_INSTANCES = 64
 """Of an endpoint: they all run on this machine."""
 NOT_HERE_YET = {
     "AsyncInferenceConfig": "asynchronous inference",
-    "ShadowProductionVariants": "shadow variants",
     "ExplainerConfig": "online explanations",
 }
 
@@ -44,8 +44,6 @@ def config_of(context: Context, name: str) -> Document:
             refused = "serverless variants"
         elif "InstancePools" in variant:
             refused = "instance pools"
-    if config.get("DataCaptureConfig", {}).get("EnableCapture"):
-        refused = "data capture"
     if any(map(holds_components, endpoint_config.variants(config))):
         refused = _beside_components(config) or refused
     if refused is not None:
@@ -58,6 +56,8 @@ def _beside_components(config: Document) -> str | None:
     if not all(map(holds_components, endpoint_config.variants(config))):
         return "inference components beside variants that have a ModelName"
     other = next((member for member in NOT_OF_COMPONENTS if config.get(member)), None)
+    if capture_of(config) is not None:
+        other = "a DataCaptureConfig"
     return None if other is None else f"inference components with {other}"
 
 
@@ -70,7 +70,7 @@ def check_counts(variants: Sequence[Variant]) -> None:
         )
     if any(variant.instances == 0 for variant in variants):
         raise ValidationException("A variant needs at least one instance: only inference components scale to zero.")
-    if not sum(variant.weight for variant in variants):
+    if not sum(variant.weight for variant in variants if not variant.shadow):
         raise ValidationException("At least one production variant must have a weight greater than 0.")
 
 
@@ -86,11 +86,13 @@ def plan(
     check_counts(variants)
     name = config["EndpointConfigName"]
     number = endpoints.begin(context.tx, endpoint, kind, name, context.principal.arn, context.now)
-    hosted = {
-        variant["VariantName"]: _hosted(context, holder(number), variant)
-        for variant in config["ProductionVariants"]
-        if not holds_components(variant)
-    }
+    variants_with_models = [one for one in endpoint_config.variants(config) if not holds_components(one)]
+    hosted = {one["VariantName"]: _hosted(context, holder(number), one) for one in variants_with_models}
+    for one in hosted.values() if capture_of(config) is not None else ():
+        if one.role is None:
+            raise ValidationException(
+                f'Data is captured as the execution role of its model, and the model "{one.model_arn}" has no ExecutionRoleArn.'
+            )
     endpoints.fill(context.tx, number, number, policy, config, variants, hosted)
     return number
 
