@@ -209,7 +209,7 @@ def test_what_does_not_come_up(deployer: Components):
     deployer.model("bad", program("raise SystemExit(3)"))
     deployer.model("good", says("good"))
     bad, good = deployer.place(endpoint, "bad"), deployer.place(endpoint, "good")
-    assert "exited with code 3" in deployer.ready(bad, "Failed")["FailureReason"]
+    assert "did not pass the ping health check" in deployer.ready(bad, "Failed")["FailureReason"]
     with pytest.raises(ClientError, match=f"Inference Component {bad} of endpoint {endpoint} .* not found"):
         deployer.ask(endpoint, bad)
     with pytest.raises(ClientError, match="it can only be deleted"):
@@ -218,7 +218,7 @@ def test_what_does_not_come_up(deployer: Components):
     deployer.ready(good)
     deployer.sagemaker.update_inference_component(InferenceComponentName=good, Specification={"ModelName": deployer.named("bad")})
     shown = deployer.ready(good)
-    assert "exited with code 3" in shown["FailureReason"]
+    assert "did not pass the ping health check" in shown["FailureReason"]
     assert shown["Specification"]["ModelName"] == deployer.named("good")
     assert deployer.ask(endpoint, good) == b"good"
 

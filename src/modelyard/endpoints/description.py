@@ -8,6 +8,8 @@ from modelyard.endpoints.deployment import Deployment, Stored
 from modelyard.endpoints.endpoint import Status
 from modelyard.endpoints.model import Document
 
+OF_VARIANTS = ("ManagedInstanceScaling", "RoutingConfig")
+"""Members of variants that are shown as their configuration has them."""
 COPIED = ("AsyncInferenceConfig", "ExplainerConfig", "MetricsConfig", "CrossRegionTrafficConfig")
 
 
@@ -54,6 +56,7 @@ def variants(deployment: Deployment, seen: Mapping[str, Any], wanted: Deployment
     desired = {variant.name: variant for variant in deployment.variants}
     if wanted is not None and wanted.plan == deployment.plan:
         desired |= {variant.name: variant for variant in wanted.variants}
+    given = {one["VariantName"]: one for one in deployment.config.get("ProductionVariants", ())}
     found: Document = {"ProductionVariants": []}
     for variant in deployment.variants:
         now = seen.get(variant.name, {})
@@ -64,6 +67,7 @@ def variants(deployment: Deployment, seen: Mapping[str, Any], wanted: Deployment
             "CurrentInstanceCount": now.get("Count", 0),
             "DesiredInstanceCount": desired[variant.name].instances or 0,
         }
+        shown |= {member: value for member, value in given.get(variant.name, {}).items() if member in OF_VARIANTS}
         if variant.name in deployment.hosted:
             shown["DeployedImages"] = images(deployment, variant.name)
         found.setdefault("ShadowProductionVariants" if variant.shadow else "ProductionVariants", []).append(shown)

@@ -142,7 +142,7 @@ def variants_of(config: Mapping[str, Any]) -> list[Variant]:
             one["VariantName"],
             one.get("InitialVariantWeight", 1.0),
             one.get("InitialInstanceCount"),
-            shared="ModelName" not in one,
+            shared="ModelName" not in one and "ExecutionRoleArn" in config,
             shadow=shadow,
         )
         for member, shadow in (("ProductionVariants", False), ("ShadowProductionVariants", True))

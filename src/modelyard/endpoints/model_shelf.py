@@ -191,13 +191,16 @@ def _held(folder: Path) -> int:
     """Make a folder whose lock is held as long as this process runs and keeps it."""
     while True:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):
+        try:
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            # Whoever cleared it away meanwhile has removed the folder that is locked now.
-            if folder.exists() and folder.stat().st_ino == os.fstat(lock).st_ino:
+        except FileNotFoundError:
+            continue
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # Whoever cleared it away meanwhile has removed the folder that is locked now.
+        with suppress(FileNotFoundError):
+            if folder.stat().st_ino == os.fstat(lock).st_ino:
                 return lock
-            os.close(lock)
+        os.close(lock)
 
 
 def clear_away(shelves: Path) -> None:

@@ -102,10 +102,7 @@ def test_the_last_deployment_is_retained_on_request() -> None:
 def test_variants_retain_their_counts_and_weights() -> None:
     """Those of the same name do, but for what is excluded; new ones begin as their configuration says."""
     config = {
-        "ProductionVariants": [
-            {"VariantName": "a", "ModelName": "m", "InitialInstanceCount": 1},
-            {"VariantName": "s", "ModelName": "m", "ServerlessConfig": {}},
-        ]
+        "ProductionVariants": [{"VariantName": "a", "InitialInstanceCount": 1}, {"VariantName": "s", "ServerlessConfig": {}}]
     }
     new = endpoint.variants_of(config)
     assert new == [Variant("a", 1.0, 1), Variant("s", 1.0)]
