@@ -117,6 +117,10 @@ def test_models_share_an_endpoint(deployer: Components):
     assert (shown["EndpointName"], shown["VariantName"], shown["InferenceComponentArn"]) == (endpoint, "all", arn)
     answer = deployer.runtime.invoke_endpoint(EndpointName=endpoint, Body=b"x", InferenceComponentName=deployer.named("one"))
     assert answer["InvokedProductionVariant"] == "all"
+    streamed = deployer.runtime.invoke_endpoint_with_response_stream(
+        EndpointName=endpoint, Body=b"x", InferenceComponentName=deployer.named("two")
+    )
+    assert b"".join(event["PayloadPart"]["Bytes"] for event in streamed["Body"]) == b"two"
     with pytest.raises(
         ClientError, match="Inference Component Name header is required for endpoints to which you plan to deploy"
     ):
@@ -277,8 +281,8 @@ def test_the_instances_bound_the_copies(deployer: Components):
         deployer.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=deployer.named("m"))
     three = [{"VariantName": "all", "DesiredInstanceCount": 3}]
     deployer.sagemaker.update_endpoint_weights_and_capacities(EndpointName=endpoint, DesiredWeightsAndCapacities=three)
-    [variant] = deployer.settled(endpoint)["ProductionVariants"]
-    assert (variant["CurrentInstanceCount"], variant["DesiredInstanceCount"]) == (3, 3)
+    deployer.settled(endpoint)
+    eventually(lambda: deployer.described(endpoint)["ProductionVariants"][0]["CurrentInstanceCount"] == 3)
     deployer.sagemaker.update_inference_component_runtime_config(
         InferenceComponentName=name, DesiredRuntimeConfig={"CopyCount": 3}
     )
