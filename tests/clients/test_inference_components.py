@@ -227,6 +227,7 @@ def test_what_does_not_come_up(deployer: Components):
     assert deployer.ask(endpoint, good) == b"good"
 
 
+@both_databases
 @pytest.mark.ours
 def test_a_version_in_a_component_is_deployed(deployer: Components):
     """It is found where versions are looked for, and it is not deleted as long as it serves."""

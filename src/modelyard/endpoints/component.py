@@ -16,6 +16,7 @@ KIND = "inference-component"
 MOST_COPIES = 64
 """Of all components of an endpoint: they all run on this machine."""
 NOT_HERE = {
+    "InstanceType": "an InstanceType of its own: it runs on those of its variant",
     "BaseInferenceComponentName": "adapters of a base inference component",
     "SchedulingConfig": "a SchedulingConfig: all instances are on one machine",
 }

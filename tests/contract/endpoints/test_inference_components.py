@@ -137,6 +137,7 @@ def test_requests_that_are_refused(hosting: Components, changed: dict[str, Any],
         ({"ComputeResourceRequirements": {**NEEDS, "NumberOfCpuCoresRequired": 3.0}}, "A copy takes 3 CPU cores"),
         ({"ComputeResourceRequirements": {**NEEDS, "NumberOfAcceleratorDevicesRequired": 1.0}}, "no accelerator devices"),
         ({"ComputeResourceRequirements": {**NEEDS, "MaxMemoryRequiredInMb": 128}}, "must not be less than"),
+        ({"InstanceType": "ml.m5.large"}, "an InstanceType of its own"),
         ({"BaseInferenceComponentName": "base"}, "adapters of a base inference component, which this server does not have"),
     ],
 )
@@ -169,6 +170,11 @@ def test_endpoints_that_are_refused(hosting: Components) -> None:
     )
     with refused(INVALID, "AsyncInferenceConfig"):
         hosting.sagemaker("CreateEndpoint", EndpointName=captured, EndpointConfigName=captured)
+    serverless = hosting.named("serverless")
+    variant = {"VariantName": "s", "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}
+    hosting.sagemaker("CreateEndpointConfig", EndpointConfigName=serverless, ProductionVariants=[variant], ExecutionRoleArn=role)
+    with refused(INVALID, "inference components on variants without an InstanceType"):
+        hosting.sagemaker("CreateEndpoint", EndpointName=serverless, EndpointConfigName=serverless)
     many = {"Image": "i", "Mode": "MultiModel", "ModelDataUrl": f"s3://{hosting.bucket}/models"}
     hosting.create("many", PrimaryContainer=many, ExecutionRoleArn=role)
     with refused(INVALID, "has many models, and an inference component has one"):

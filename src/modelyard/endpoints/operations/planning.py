@@ -55,6 +55,8 @@ def _beside_components(config: Document) -> str | None:
     """What cannot be had in a configuration with a variant of inference components; None for one that can."""
     if not all(map(holds_components, endpoint_config.variants(config))):
         return "inference components beside variants that have a ModelName"
+    if any("InstanceType" not in one for one in endpoint_config.variants(config)):
+        return "inference components on variants without an InstanceType"
     other = next((member for member in NOT_OF_COMPONENTS if config.get(member)), None)
     if capture_of(config) is not None:
         other = "a DataCaptureConfig"
