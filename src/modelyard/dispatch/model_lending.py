@@ -105,6 +105,10 @@ class Lent(Protocol):
 class Lender(Protocol):
     """What hosts models."""
 
+    def prepare(self, dispatcher: Dispatcher) -> None:
+        """Make the engine that runs models, if it is not there: engines end in the reverse order."""
+        ...
+
     def plan(self, context: Context, held_as: str, terms: Terms) -> Document:
         """What is to run, put down whole, with a hold on its bytes that lasts until `held_as` is unpinned.
 

@@ -15,6 +15,10 @@ from modelyard.endpoints.serving import Serving
 class Lending:
     """What this part lends (`dispatch.model_lending.Lender`)."""
 
+    def prepare(self, dispatcher: Dispatcher) -> None:
+        """Make the engine that runs models, if it is not there."""
+        Serving.of(dispatcher)
+
     def plan(self, context: Context, held_as: str, terms: Terms) -> Document:
         """What is to run, put down whole. Raises ValidationException."""
         hosted = planning.hosted_for_job(context, held_as, terms.model_name, terms.instance_type)
