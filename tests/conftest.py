@@ -12,6 +12,7 @@ SANDBOXED = (
     "workloads",
     "clients/test_functions.py",
     "clients/test_endpoints.py",
+    "clients/test_transform.py",
     "clients/test_endpoint_recovery.py",
     "clients/test_served_images.py",
     "faults/test_functions.py",
