@@ -13,6 +13,7 @@ SANDBOXED = (
     "clients/test_functions.py",
     "clients/test_endpoints.py",
     "clients/test_transform.py",
+    "clients/test_validation_profiles.py",
     "clients/test_endpoint_recovery.py",
     "clients/test_served_images.py",
     "faults/test_functions.py",
