@@ -18,6 +18,7 @@ SANDBOXED = (
     "clients/test_served_images.py",
     "faults/test_functions.py",
     "faults/test_endpoints.py",
+    "faults/test_transform.py",
 )
 """Tests that run code in sandboxes, which not every machine lets us make."""
 

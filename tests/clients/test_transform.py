@@ -3,15 +3,20 @@
 import gzip
 import json
 import re
+import subprocess
 import zlib
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError, WaiterError
-from tests.endpoints import eventually, packed, program
+from tests.clients.environments import client_environment
+from tests.endpoints import IMAGE, eventually, packed, program
 from tests.running import ACCOUNT, RunningYard, both_databases
 from tests.transforms import SUM, Transforming
 
 pytestmark = [pytest.mark.slow]
+
+PROGRAMS = Path(__file__).parent / "programs"
 
 SHOWS = """
 def invoke(body, headers):
@@ -211,3 +216,34 @@ def test_answers_that_do_not_fit_what_they_answer(transforming: Transforming):
     processing = {"OutputFilter": "$[7]"}
     name = transforming.begin("finds", model, uri, DataProcessing=processing)
     assert "finds nothing in a record: there is no element 7" in transforming.ended(name, "Failed")["FailureReason"]
+
+
+@pytest.mark.seen
+def test_the_sdk_transforms(transforming: Transforming, yard: RunningYard):
+    """SDK v2, unmodified: Model.transformer with its log streaming, ModelPackage.transformer, and Transformer, also attached."""
+    transforming.put("sdk/in/a.csv", b"x,1,2\ny,3,4\n")
+    data = transforming.upload("sdk", packed(serve=program(SUM)))
+    group = transforming.named("sdk")
+    transforming.sagemaker.create_model_package_group(ModelPackageGroupName=group)
+    version = transforming.sagemaker.create_model_package(
+        ModelPackageGroupName=group,
+        ModelApprovalStatus="Approved",
+        InferenceSpecification={"Containers": [{"Image": IMAGE, "ModelDataUrl": data}]},
+    )["ModelPackageArn"]
+    folder = f"s3://{transforming.bucket}/sdk"
+    command = [client_environment("sdk2"), PROGRAMS / "sdk2_transform.py", IMAGE, data, version, folder]
+    environment = yard.environment(profile="execution-role")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found.pop("stopped") in ("Stopping", "Stopped")
+    assert found == {
+        "status": "Completed",
+        "environment": {"MINE": "1"},
+        "tags": [{"Key": "team", "Value": "fraud"}],
+        "package": "Completed",
+        "attached": ["MultiRecord", f"{folder}/model"],
+    }
+    assert "serving" in done.stdout and "BatchStrategy=MULTI_RECORD" in done.stdout
+    assert transforming.outputs("sdk/model/") == {"a.csv.out": "x,3.0\ny,7.0\n"}
+    assert transforming.outputs("sdk/package/") == {"a.csv.out": "3.0\n7.0"}

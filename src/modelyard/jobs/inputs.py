@@ -78,13 +78,13 @@ def _below(context: Context, start: Place) -> Iterator[Input]:
         page = context.call("s3", "ListObjectsV2", asked)
         for one in page.get("Contents", ()):
             if not one["Key"].endswith("/"):
-                yield Input(start.bucket, one["Key"], _relative(start.key, one["Key"]))
+                yield Input(start.bucket, one["Key"], relative(start.key, one["Key"]))
         if "NextContinuationToken" not in page:
             return
         asked["ContinuationToken"] = page["NextContinuationToken"]
 
 
-def _relative(prefix: str, key: str) -> str:
+def relative(prefix: str, key: str) -> str:
     """A key below the folder that a prefix names, or below the one that it ends in the middle of."""
     folder = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
     if not key.startswith(folder):

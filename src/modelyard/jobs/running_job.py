@@ -124,7 +124,6 @@ class RunningJob:
 
     def _transform(self, left: list[Input], lent: list[Lent], limits: Limits) -> Progress:
         folder = self._dispatcher.settings.data / "jobs"
-        folder.mkdir(mode=0o700, exist_ok=True)
         progress = Progress(queue.SimpleQueue())
         for one in left:
             progress.left.put(one)

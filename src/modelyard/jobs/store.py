@@ -111,6 +111,11 @@ def end(tx: Transaction, number: int, owner: str, status: Status, reason: str | 
 # --- who runs a job -----------------------------------------------------------------------------
 
 
+def any_under_way(tx: Transaction) -> bool:
+    """Whether there are jobs that have not ended."""
+    return tx.one("SELECT 1 FROM transform_job WHERE ended IS NULL LIMIT 1") is not None
+
+
 def free(tx: Transaction, now: float, most: int) -> list[int]:
     """Jobs that nobody runs, the oldest first."""
     return [row[0] for row in tx.all(f"SELECT id FROM transform_job WHERE {_FREE} ORDER BY id LIMIT {int(most)}", {"now": now})]
@@ -130,6 +135,16 @@ def renew(tx: Transaction, owner: str, until: float) -> None:
     tx.execute(
         "UPDATE transform_job SET leased_until = :until WHERE owner = :owner AND ended IS NULL", {"until": until, "owner": owner}
     )
+
+
+def owners(tx: Transaction) -> set[str]:
+    """Who runs jobs, or did until its end."""
+    return {row[0] for row in tx.all("SELECT DISTINCT owner FROM transform_job WHERE ended IS NULL AND owner IS NOT NULL")}
+
+
+def forget(tx: Transaction, owner: str) -> None:
+    """An owner has ended: its jobs are anybody's."""
+    tx.execute("UPDATE transform_job SET owner = NULL WHERE owner = :owner AND ended IS NULL", {"owner": owner})
 
 
 def give_back(tx: Transaction, number: int, owner: str) -> None:

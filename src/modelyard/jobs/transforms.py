@@ -5,6 +5,7 @@ server that was taken for dead and lives may write an output again, as it was; w
 """
 
 import logging
+import os
 import secrets
 import threading
 import time
@@ -16,6 +17,7 @@ from modelyard.dispatch.context import Context
 from modelyard.dispatch.dispatcher import Dispatcher
 from modelyard.dispatch.log_lines import LogLines, LogStream
 from modelyard.dispatch.model_lending import lender
+from modelyard.dispatch.server_locks import is_free, locked
 from modelyard.jobs import events, store, wakening
 from modelyard.jobs.running_job import Outcome, RunningJob
 from modelyard.jobs.transform_job import Status, TransformJob, holder
@@ -42,12 +44,17 @@ class Transforms:
         lender().prepare(dispatcher)
         self._dispatcher = dispatcher
         self._owner = secrets.token_hex(8)
+        self._folder = dispatcher.settings.data / "jobs" / "servers"
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = locked(self._folder / self._owner)
         self._running: dict[int, tuple[RunningJob, threading.Thread]] = {}
         self._lines = LogLines("transform-logs")
         self._streams: dict[tuple[int, str], LogStream] = {}
         self._beaten = float("-inf")
         self._closing = threading.Event()
         self._turning = threading.Lock()
+        # What runs needs the server to answer: to be interrupted is no failure, to find nobody there would be one.
+        dispatcher.engines.before_end(self._interrupt)
 
     @classmethod
     def of(cls, dispatcher: Dispatcher) -> "Transforms":
@@ -63,12 +70,17 @@ class Transforms:
     def close(self) -> None:
         """Interrupt what runs, and leave it to the next server."""
         with self._turning:
-            self._closing.set()
-            for running, _ in self._running.values():
-                running.stopping.set()
+            self._interrupt()
         for _, thread in list(self._running.values()):
             thread.join()
         self._lines.close()
+        (self._folder / self._owner).unlink(missing_ok=True)
+        os.close(self._lock)
+
+    def _interrupt(self) -> None:
+        self._closing.set()
+        for running, _ in list(self._running.values()):
+            running.stopping.set()
 
     # --- a turn ---------------------------------------------------------------------------------
 
@@ -76,7 +88,7 @@ class Transforms:
         self._running = {number: one for number, one in self._running.items() if one[1].is_alive()}
         now, storage = self._dispatcher.clock.now(), self._dispatcher.storage
         with storage.read() as tx:
-            own = store.owned(tx, self._owner)
+            own, others = store.owned(tx, self._owner), store.owners(tx) - {self._owner}
             free = store.free(tx, now, MOST_RUNNING - len(self._running)) if len(self._running) < MOST_RUNNING else []
         for number, (running, _) in self._running.items():
             # Also when it is another server's by now.
@@ -85,10 +97,19 @@ class Transforms:
         if own and time.monotonic() - self._beaten >= BEAT_SECONDS:
             storage.write(lambda tx: store.renew(tx, self._owner, self._dispatcher.clock.now() + LEASE_SECONDS))
             self._beaten = time.monotonic()
+        self._forget_the_dead(others)
         for number in free:
             taken = storage.write(lambda tx, number=number: self._take(tx, number))  # type: ignore[misc]
             if taken is not None:
                 self._begin(taken)
+
+    def _forget_the_dead(self, owners: set[str]) -> None:
+        """A server on the same data directory has ended when the lock that it held is free: at once, and never wrongly."""
+        for owner in owners:
+            path = self._folder / owner
+            if path.exists() and is_free(path):
+                self._dispatcher.storage.write(lambda tx, owner=owner: store.forget(tx, owner))  # type: ignore[misc]
+                wakening.tell()
 
     def _take(self, tx: Transaction, number: int) -> TransformJob | None:
         now = self._dispatcher.clock.now()
@@ -98,6 +119,8 @@ class Transforms:
         running = RunningJob(self._dispatcher, job, self._owner, self._note)
         thread = threading.Thread(target=self._run, args=(running,), name="transform-job", daemon=True)
         self._running[job.id] = running, thread
+        if self._closing.is_set():
+            running.stopping.set()
         thread.start()
 
     # --- on the thread of a job -----------------------------------------------------------------

@@ -28,8 +28,8 @@ def turn(house: House) -> None:
     """Look at everything once, for tests and tools too. The engine is made when there is something for it."""
     dispatcher = house.dispatcher
     with dispatcher.storage.read() as tx:
-        any_free = bool(store.free(tx, dispatcher.clock.now(), 1))
-    if any_free or dispatcher.engines.has(Transforms):
+        any_to_run = store.any_under_way(tx)
+    if any_to_run or dispatcher.engines.has(Transforms):
         Transforms.of(dispatcher).turn()
 
 
