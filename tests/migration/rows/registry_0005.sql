@@ -13,5 +13,7 @@ VALUES (1, 'arn:aws:sagemaker:us-east-1:111122223333:model-package/fraud/1', 170
 INSERT INTO version_metadata (package_id, revision, created, author, document, searchable)
 VALUES (1, 1, 1700000001.5, 'ana', '{"a": 1}', NULL);
 INSERT INTO version_integrity (package_id, unhashed, document) VALUES (1, 0, '[]');
-INSERT INTO version_signature (package_id, id, created, author, fingerprint, public_key, certificate, files, bundle)
-VALUES (1, 'aa', 1700000002.5, 'ana', 'ff', 'key', NULL, '[]', {empty});
+{sqlite} INSERT INTO version_signature (package_id, id, created, author, fingerprint, public_key, certificate, files, bundle)
+VALUES (1, 'aa', 1700000002.5, 'ana', 'ff', 'key', NULL, '[]', x'00ff');
+{postgresql} INSERT INTO version_signature (package_id, id, created, author, fingerprint, public_key, certificate, files, bundle)
+VALUES (1, 'aa', 1700000002.5, 'ana', 'ff', 'key', NULL, '[]', decode('00ff', 'hex'));
