@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from modelyard.blobs.interface import BlobsUnavailable
 from modelyard.dispatch.acting import RoleUnusable, as_role
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.dispatcher import Dispatcher
@@ -15,7 +16,10 @@ from modelyard.jobs import inputs, store, transform_job
 from modelyard.jobs.inputs import Input, NoInput
 from modelyard.jobs.transform_job import LONGEST_REASON, Limits, Status, TransformJob
 from modelyard.jobs.transforming import Interrupted, NotTransformed, Transformation, Worker
+from modelyard.storage.errors import StorageUnavailable
 
+UNAVAILABLE = (StorageUnavailable, BlobsUnavailable)
+"""What is no fault of a job: it is tried again, by whichever server can."""
 MOST_THREADS = 8
 """That read and write for one instance."""
 
@@ -52,6 +56,8 @@ class RunningJob:
         self.job = job
         self.stopping = threading.Event()
         """Set when it is to end before it is done."""
+        self.put_off = False
+        """Whether it was interrupted by what may take a moment."""
         self._dispatcher = dispatcher
         self._owner = owner
         self._note = note
@@ -63,6 +69,9 @@ class RunningJob:
             return self._run()
         except Interrupted:
             return None
+        except UNAVAILABLE as error:
+            self._put_off(error)
+            return None
         except (GivenUp, NoInput, RoleUnusable) as error:
             return Outcome(Status.FAILED, str(error)[:LONGEST_REASON])
         except Exception:
@@ -70,6 +79,11 @@ class RunningJob:
                 return None
             log.exception("the transform job %s broke down", self.job.at.arn)
             return Outcome(Status.FAILED, "InternalServerError: We encountered an internal error. The server's log has more.")
+
+    def _put_off(self, error: Exception) -> None:
+        log.warning("the transform job %s is put off: %s", self.job.at.arn, error)
+        self.put_off = True
+        self.stopping.set()
 
     def _acting(self) -> Context:
         return as_role(self._dispatcher, self.job.at.arn, self._role)
@@ -152,6 +166,8 @@ class RunningJob:
                 self._dispatcher.storage.write(lambda tx, one=one: store.add_done(tx, self.job.id, one.uri))  # type: ignore[misc]
             except Interrupted:
                 return
+            except UNAVAILABLE as error:
+                self._put_off(error)
             except NotTransformed as error:
                 progress.failures.append(str(error))
                 self._note(self.job, f"{worker.lent.log_stream}/data-log", f"[sagemaker logs]: {error}")

@@ -10,6 +10,8 @@ from modelyard.jobs.transform_job import Document, JobName, Status, TransformJob
 from modelyard.storage.interface import Row, Transaction
 
 _COLUMNS = "id, account, region, name, created, modified, started, ended, status, failure, document, plan, owner, attempts"
+_LISTED = _COLUMNS.replace("plan", "'{}'")
+"""Lists show nothing of what there is to run."""
 _NAMED = "account = :account AND region = :region AND folded = :folded"
 SORTED_BY = {"Name": "folded", "CreationTime": "created", "Status": "status"}
 _FREE = "ended IS NULL AND (owner IS NULL OR leased_until < :now)"
@@ -203,7 +205,7 @@ def page_of(tx: Transaction, account: str, region: str, filters: Mapping[str, An
         parameters |= {"key": page.after[0], "number": page.after[1]}
     order = " DESC" if page.descending else ""
     rows = tx.all(
-        f"SELECT {_COLUMNS} FROM transform_job WHERE {' AND '.join(conditions)}"
+        f"SELECT {_LISTED} FROM transform_job WHERE {' AND '.join(conditions)}"
         f" ORDER BY {column}{order}, id{order} LIMIT {page.size + 1}",
         parameters,
     )

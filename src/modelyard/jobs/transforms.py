@@ -135,6 +135,8 @@ class Transforms:
             )
         else:
             outcome = running.run()
+            if running.put_off:
+                self._closing.wait(TRY_AGAIN_SECONDS)
         while True:
             try:
                 self._dispatcher.storage.write(lambda tx: self._conclude(tx, job, outcome))
