@@ -35,7 +35,6 @@ def did(transforming: Transforming, name: str) -> list[str]:
     return sorted(event["message"].removeprefix("did ").strip() for event in found if event["message"].startswith("did "))
 
 
-@pytest.mark.parametrize("own_yard", ["sqlite", "postgresql"], indirect=True)
 def test_a_job_goes_on_after_a_kill(own_yard: RunningYard):
     """The server is killed in the middle of a job and started again: the job goes on with what has no output."""
     transforming = Transforming(own_yard, "kill")
@@ -54,8 +53,9 @@ def test_a_job_goes_on_after_a_kill(own_yard: RunningYard):
     assert eventually(lambda: "third" in (done := did(transforming, name)) and done).count("first") == 1
 
 
-def test_a_stopped_server_leaves_its_jobs_to_the_next(own_yard: RunningYard):
-    """Two servers on one database: one runs a job and is stopped, and the other goes on with it."""
+@pytest.mark.parametrize(("own_yard", "ends"), [("sqlite", "stop"), ("postgresql", "kill")], indirect=["own_yard"])
+def test_a_server_that_ends_leaves_its_jobs_to_the_other(own_yard: RunningYard, ends: str):
+    """Two servers on one database: one runs a job and is stopped, or killed, and the other goes on with it."""
     transforming = Transforming(own_yard, "two")
     model = transforming.ready("waits", WAITS)
     transforming.put("in/1", f"wait {transforming.bucket}".encode())
@@ -67,7 +67,7 @@ def test_a_stopped_server_leaves_its_jobs_to_the_next(own_yard: RunningYard):
     try:
         credentials = own_yard.admin()
         client, s3 = second.client("sagemaker", credentials=credentials), second.client("s3", credentials=credentials)
-        own_yard.stop()
+        getattr(own_yard, ends)()
         s3.put_object(Bucket=transforming.bucket, Key="go-on", Body=b"now")
         described = eventually(
             lambda: (job := client.describe_transform_job(TransformJobName=name))["TransformJobStatus"] != "InProgress" and job,
