@@ -58,7 +58,7 @@ class LentInstance:
         """What its first container answers to GET /execution-parameters; empty where it has nothing to say."""
         upstream = self._instance.containers[0].upstream
         try:
-            answer = self._submit(upstream.ask(_PARAMETERS, seconds=PARAMETERS_SECONDS)).result()
+            answer = self._submit(upstream.ask(_PARAMETERS, seconds=PARAMETERS_SECONDS)).result(2 * PARAMETERS_SECONDS)
             found = orjson.loads(answer.body) if answer.status == 200 else {}
         except (Lost, TooLate, OSError, orjson.JSONDecodeError):
             return {}
