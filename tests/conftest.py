@@ -12,10 +12,13 @@ SANDBOXED = (
     "workloads",
     "clients/test_functions.py",
     "clients/test_endpoints.py",
+    "clients/test_transform.py",
+    "clients/test_validation_profiles.py",
     "clients/test_endpoint_recovery.py",
     "clients/test_served_images.py",
     "faults/test_functions.py",
     "faults/test_endpoints.py",
+    "faults/test_transform.py",
 )
 """Tests that run code in sandboxes, which not every machine lets us make."""
 

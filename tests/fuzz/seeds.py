@@ -73,11 +73,16 @@ class Seeds:
             "ModelPackageName": [version, f"{ARN}model-package/fuzz-alone", "fuzz-alone"],
             "ModelPackageArn": [version],
             "ModelPackageArnList": [version],
-            "ModelName": ["fuzz-model"],
+            "ModelName": ["fuzz-model", "fuzz-transforming"],
             "EndpointConfigName": ["fuzz-config", "fuzz-serving"],
             "EndpointName": ["fuzz-serving", "fuzz-host"],
             "InferenceComponentName": ["fuzz-component"],
             "VariantName": ["v"],
+            "TransformJobName": ["fuzz-transform"],
+            "S3Uri": ["s3://fuzz-bucket/in/"],
+            "S3OutputPath": ["s3://fuzz-bucket/out/"],
+            "InputFilter": ["$", "$[0:3]", "$['a','b']"],
+            "OutputFilter": ["$", "$[1:]"],
             "TargetVariant": ["v"],
             "ExecutionRoleArn": ["arn:aws:iam::111122223333:role/ModelyardExecutionRole"],
             "ModelCardName": ["fuzz-card", f"{ARN}model-card/fuzz-card"],
@@ -213,6 +218,7 @@ class Seeds:
         self._make("sagemaker", "CreateEndpointConfig", EndpointConfigName="fuzz-serving", ProductionVariants=[serving])
         self._make("sagemaker", "CreateEndpoint", EndpointName="fuzz-serving", EndpointConfigName="fuzz-serving")
         self._sow_component(variant)
+        self._sow_transform()
         self._rest("ListEndpoints")
 
     def _sow_component(self, variant: dict[str, Any]) -> None:
@@ -245,6 +251,30 @@ class Seeds:
         deadline = time.monotonic() + 30
         while any(word in self._make("sagemaker", listed) for word in (b"Creating", b"Updating", b"Deleting")):
             assert time.monotonic() < deadline, "something of hosting does not come to rest"
+            time.sleep(0.05)
+
+    def _sow_transform(self) -> None:
+        """A job that has ended, and others that made-up requests began: those end, too."""
+        self._make("s3", "PutObject", Bucket="fuzz-bucket", Key="in/one", Body=b"1")
+        container = {"Image": IMAGE, "ModelDataUrl": "s3://fuzz-bucket/serve.tar.gz"}
+        role = "arn:aws:iam::111122223333:role/ModelyardExecutionRole"
+        model = {"ModelName": "fuzz-transforming", "PrimaryContainer": container, "ExecutionRoleArn": role}
+        self._make("sagemaker", "CreateModel", **model)
+        answer = self._wire.call(
+            "sagemaker",
+            "CreateTransformJob",
+            {
+                "TransformJobName": "fuzz-transform",
+                "ModelName": "fuzz-transforming",
+                "TransformInput": {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://fuzz-bucket/in/"}}},
+                "TransformOutput": {"S3OutputPath": "s3://fuzz-bucket/out/"},
+                "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+            },
+        )
+        assert answer.status < 300 or b"must be unique" in answer.body, answer
+        deadline = time.monotonic() + 60
+        while any(word in self._make("sagemaker", "ListTransformJobs") for word in (b"InProgress", b"Stopping")):
+            assert time.monotonic() < deadline, "a transform job does not end"
             time.sleep(0.05)
 
     # botocore's names of services have hyphens, which names of methods cannot have.

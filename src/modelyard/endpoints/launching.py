@@ -35,6 +35,8 @@ STARTS = 4
 """Instances that are started at a time."""
 FETCHES = 4
 """Models of multi-model containers that are fetched at a time."""
+LOG_GROUPS = {"transform-job": "/aws/sagemaker/TransformJobs"}
+"""Where SageMaker writes what containers of jobs print; each endpoint has a group of its own."""
 PROCESSES = 4096
 OPEN_FILES = 65_536
 
@@ -57,7 +59,7 @@ class Part:
     container: Runnable
     hosted: Hosted
     at: Name
-    """The endpoint, or the inference component."""
+    """The endpoint, the inference component or the job."""
 
 
 class Launching:
@@ -168,7 +170,7 @@ class Launching:
             except RoleUnusable as error:
                 raise AwsError(str(error)) from error
 
-        return LogStream(context, part.at.log_group, name)
+        return LogStream(context, LOG_GROUPS.get(part.at.kind, part.at.log_group), name)
 
     def _served(self, part: Part, sandbox: Running) -> list[Callable[[], None]]:
         """Answer on the ports through which a container reaches Modelyard; what ends that."""

@@ -18,13 +18,15 @@ from modelyard.endpoints import endpoint, events_endpoints, store_owners, wakeni
 from modelyard.endpoints import store_endpoints as store
 from modelyard.endpoints.acting import context_of
 from modelyard.endpoints.beside import Besides
-from modelyard.endpoints.deployment import FIRST, Deployment, Kind, Result, Stored, holder
+from modelyard.endpoints.deployment import FIRST, Deployment, Hosted, Kind, Result, Stored, holder
 from modelyard.endpoints.endpoint import Status
 from modelyard.endpoints.fleet import instance_id
 from modelyard.endpoints.forwarding import Forwarding
 from modelyard.endpoints.hosting import Hosting
 from modelyard.endpoints.instance import Instance
 from modelyard.endpoints.launching import Launching
+from modelyard.endpoints.lent import LentInstance
+from modelyard.endpoints.model import Name
 from modelyard.endpoints.ownership import Ownership
 from modelyard.endpoints.relaying import Relay
 from modelyard.endpoints.rollout import Outcome
@@ -67,6 +69,10 @@ class Serving:
         with self._turning:
             if not self._closed:
                 self._turn()
+
+    def lend(self, at: Name, hosted: Hosted) -> LentInstance:
+        """Begin to start an instance for a job."""
+        return LentInstance(at, hosted, self._launching, self.loop)
 
     def flush_logs(self) -> None:
         """Keep what containers have printed so far, for tests and tools."""

@@ -16,7 +16,7 @@ from modelyard.endpoints.capture import capture_of
 from modelyard.endpoints.component import holds_components
 from modelyard.endpoints.deployment import FIRST_CHECK_SECONDS, Hosted, Kind, holder
 from modelyard.endpoints.endpoint import Variant
-from modelyard.endpoints.model import DIRECT, Artifact, Document, Model, RuleBroken, check_many_models
+from modelyard.endpoints.model import DIRECT, MULTI, Artifact, Document, Model, RuleBroken, check_many_models
 from modelyard.endpoints.operations.endpoint_configs import missing as missing_config
 from modelyard.endpoints.operations.models import missing as missing_model
 from modelyard.endpoints.operations.sourcing import SESSION, not_assumed
@@ -117,6 +117,14 @@ def hold_again(context: Context, held_as: str, hosted: Mapping[str, Hosted]) -> 
         return replace(one, containers=containers)
 
     return {name: again(one) for name, one in hosted.items()}
+
+
+def hosted_for_job(context: Context, held_as: str, model_name: str, instance_type: str) -> Hosted:
+    """What a job runs of a model as it is now. Raises ValidationException."""
+    model = store.model_at(context.tx, named(context, "model", model_name))
+    if model is not None and any(one.definition.get("Mode") == MULTI for one in model.containers):
+        raise ValidationException(f'The model "{model.at.arn}" is a multi-model one, which jobs do not run.')
+    return _hosted(context, held_as, {"ModelName": model_name, "InstanceType": instance_type})
 
 
 def _hosted(context: Context, held_as: str, variant: Document) -> Hosted:
