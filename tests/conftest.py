@@ -9,9 +9,12 @@ from tests.sandboxes import why_none
 
 SANDBOXED = (
     "contract/functions",
+    "contract/scaling",
     "workloads",
     "clients/test_functions.py",
     "clients/test_endpoints.py",
+    "clients/test_endpoint_metrics.py",
+    "clients/test_scaling.py",
     "clients/test_endpoint_recovery.py",
     "clients/test_served_images.py",
     "faults/test_functions.py",

@@ -35,6 +35,7 @@ PARTS = (
     "functions",
     "registry",
     "endpoints",
+    "scaling",
     "lineage",
     "governance",
 )
