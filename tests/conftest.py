@@ -19,6 +19,7 @@ SANDBOXED = (
     "clients/test_served_images.py",
     "faults/test_functions.py",
     "faults/test_endpoints.py",
+    "faults/test_scaling.py",
 )
 """Tests that run code in sandboxes, which not every machine lets us make."""
 
