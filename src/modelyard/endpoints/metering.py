@@ -88,8 +88,9 @@ class Meter:
         if tally is None:
             tally = self._tallies[at] = Tally()
         tally.spread[measured.instances] += 1
-        tally.model_latencies.append(measured.model_seconds)
-        tally.overheads.append(seconds - measured.model_seconds)
+        if measured.model_seconds:  # otherwise no instance was asked
+            tally.model_latencies.append(measured.model_seconds)
+            tally.overheads.append(seconds - measured.model_seconds)
         if status != 200:
             tally.model_errors += 1
             if CLIENT <= status < SERVER:

@@ -9,9 +9,9 @@ def not_found(message: str) -> AwsError:
     return AwsError(message, code="ObjectNotFoundException")
 
 
-def no_target(aim: Aim) -> AwsError:
-    """Nothing of this capacity is registered."""
-    return not_found(f"No scalable target found for {aim.words}")
+def no_target(aim: Aim, registered: str) -> AwsError:
+    """Nothing of this capacity is registered, or found: AWS's operations say either."""
+    return not_found(f"No scalable target {registered} for {aim.words}")
 
 
 def no_policy(aim: Aim, name: str) -> AwsError:

@@ -39,12 +39,12 @@ def checked_aim(context: Context, request: Request) -> Aim:
     return aim
 
 
-def existing(context: Context, request: Request) -> Target:
+def existing(context: Context, request: Request, *, registered: str = "found") -> Target:
     """The target that a request names. Raises ValidationException and ObjectNotFoundException."""
     aim = checked_aim(context, request)
     found = store.target(context.tx, aim)
     if found is None:
-        raise no_target(aim)
+        raise no_target(aim, registered)
     return found
 
 

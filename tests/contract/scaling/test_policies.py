@@ -133,7 +133,9 @@ def test_two_servers_scale_once(scaled: Scaled) -> None:
 @pytest.mark.documented
 def test_policies_are_replaced_and_deleted_with_their_alarms(resting: Scaled) -> None:
     """A policy put again keeps its ARN and gets other alarms; deleted, or with its target, none of its alarms is left."""
-    with refused("ObjectNotFoundException", "No scalable target found"):
+    with refused(
+        "ObjectNotFoundException", "No scalable target registered for service namespace: sagemaker, resource ID: endpoint"
+    ):
         resting.track("depth", 10)
     resting.register(1, 5)
     first = resting.track("depth", 10)

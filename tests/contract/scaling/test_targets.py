@@ -106,6 +106,33 @@ def test_updates_keep_the_capacity_where_they_are_to(scaled: Scaled) -> None:
     assert scaled.counts == (1, 1)
 
 
+@pytest.mark.seen
+def test_a_variant_that_goes_is_not_scaled_any_more(scaled: Scaled) -> None:
+    """An update does not remove it before it is deregistered; deleting its endpoint deregisters it, for who may do that."""
+    scaled.register(1, 4)
+    scaled.track("depth", 10)
+    other = {
+        "VariantName": "B",
+        "ModelName": scaled.endpoint,
+        "InitialInstanceCount": 1,
+        "InstanceType": "ml.m5.large",
+    }
+    name = f"{scaled.endpoint}-b"
+    scaled.call("sagemaker", "CreateEndpointConfig", EndpointConfigName=name, ProductionVariants=[other])
+    with refused("ValidationException", r'^The variant\(s\) "A" must be deregistered as scalable targets'):
+        scaled.call("sagemaker", "UpdateEndpoint", EndpointName=scaled.endpoint, EndpointConfigName=name)
+    weak = user(ACCOUNT, "weak", allowing("sagemaker:*"))
+    with refused("ValidationException", "An Application AutoScaling scalable target exists for a variant being deleted"):
+        scaled.call("sagemaker", "DeleteEndpoint", weak, EndpointName=scaled.endpoint)
+    assert scaled.described["EndpointStatus"] == "InService"
+    able = user(ACCOUNT, "able", allowing("sagemaker:*", "application-autoscaling:DeregisterScalableTarget"))
+    scaled.call("sagemaker", "DeleteEndpoint", able, EndpointName=scaled.endpoint)
+    found = scaled.call("application-autoscaling", "DescribeScalableTargets", ServiceNamespace="sagemaker")
+    assert found["ScalableTargets"] == []
+    alarms = scaled.call("cloudwatch", "DescribeAlarms", AlarmNamePrefix=f"TargetTracking-{scaled.resource}")
+    assert alarms["MetricAlarms"] == []
+
+
 IMPOSSIBLE: list[tuple[dict[str, Any], str]] = [
     ({"MinCapacity": 1}, "MaxCapacity is required"),
     ({"MinCapacity": 3, "MaxCapacity": 2}, "greater than or equal"),

@@ -30,7 +30,7 @@ CONFIGURATIONS = {
 )
 def put_scaling_policy(context: Context, request: Request) -> Request:
     """Have a capacity follow a metric; a policy of that name is replaced, and its alarms with it."""
-    target = existing(context, request)
+    target = existing(context, request, registered="registered")
     name, policies = request["PolicyName"], store.policies_of(context.tx, target.id)
     before = next((one for one in policies if one.name == name), None)
     kind = request.get("PolicyType") or (STEP if before is None else before.document["PolicyType"])

@@ -20,7 +20,7 @@ _GIVEN = ("Schedule", "Timezone", "StartTime", "EndTime", "ScalableTargetAction"
 @operation("PutScheduledAction", mode=Mode.WRITE, permissions=on_target("PutScheduledAction", scales=True))
 def put_scheduled_action(context: Context, request: Request) -> Request:
     """Have the bounds of a capacity changed at a time: once, every so often, or by the calendar of a time zone."""
-    target = existing(context, request)
+    target = existing(context, request, registered="registered")
     name, actions = request["ScheduledActionName"], store.actions_of(context.tx, target.id)
     before = next((one for one in actions if one.name == name), None)
     if before is None and len(actions) >= MOST_ACTIONS:
