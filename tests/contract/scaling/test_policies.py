@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests.contract.scaling.conftest import MINUTE, Scaled, refused
 
+from modelyard.endpoints import worker as endpoints
 from modelyard.scaling.engine import Engine
 
 LOWER, UPPER = "MetricIntervalLowerBound", "MetricIntervalUpperBound"
@@ -82,6 +83,38 @@ def test_a_target_is_tracked_out_and_in(scaled: Scaled) -> None:
     assert alarms(scaled, low)[low]["StateValue"] == "ALARM"
     assert scaled.counts[0] == 2
     scaled.settle()
+
+
+@pytest.mark.documented
+def test_requests_bring_instances_and_their_absence_takes_them(scaled: Scaled) -> None:
+    """The whole way: requests are counted and published, for three minutes too many for one instance; then there are none."""
+    scaled.register(1, 3)
+    metric = {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}
+    config = {"TargetValue": 10.0, "PredefinedMetricSpecification": metric, "ScaleInCooldown": 0}
+    scaled.scaling(
+        "PutScalingPolicy",
+        PolicyName="p",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration=config,
+    )
+    for _ in range(3):
+        assert scaled.counts[0] == 1
+        for _ in range(25):
+            scaled.call("sagemaker-runtime", "InvokeEndpoint", EndpointName=scaled.endpoint, Body=b"x")
+        scaled.yard.clock.advance(MINUTE)
+        endpoints.turn(scaled.yard.house)
+        scaled.turn()
+    assert scaled.counts[0] == 3
+    scaled.settle()
+    for _ in range(17):
+        scaled.yard.clock.advance(MINUTE)
+        endpoints.turn(scaled.yard.house)
+        scaled.turn()
+        if scaled.counts[0] == 1:
+            break
+    assert scaled.counts[0] == 1
+    scaled.settle()
+    assert [told for told, *_ in scaled.activities] == [f"Setting desired instance count to {count}." for count in (1, 3)]
 
 
 @pytest.mark.documented
