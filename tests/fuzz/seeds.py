@@ -29,6 +29,11 @@ QUEUES = "http://127.0.0.1:9100/111122223333/"
 LOG_GROUP = "arn:aws:logs:us-east-1:111122223333:log-group:/fuzz"
 ALARM = "arn:aws:cloudwatch:us-east-1:111122223333:alarm:fuzz-alarm"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
+SCALED = {
+    "ServiceNamespace": "sagemaker",
+    "ResourceId": "endpoint/fuzz-serving/variant/v",
+    "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+}
 THERE = (b"already", b"does not exist", b"NoSuchBucketPolicy")
 """What is in the answers when something is there, or is not, as it should be."""
 
@@ -54,11 +59,12 @@ class Seeds:
         self._alias = "alias/fuzz"
         self._ciphertext = b""
         self._grant = {"GrantId": "none", "GrantToken": "none"}
+        self._target = "none"
         self._layer_upload = "00000000-0000-0000-0000-000000000000"
 
     def sow(self, service: str) -> None:
         """Make sure that there is something of everything."""
-        getattr(self, f"_sow_{service.replace('sagemaker-', '')}", lambda: None)()
+        getattr(self, f"_sow_{service.replace('sagemaker-', '').replace('-', '_')}", lambda: None)()
 
     def known(self) -> dict[str, list[Any]]:
         """Values by the names of members."""
@@ -161,7 +167,17 @@ class Seeds:
             "InvocationType": ["DryRun", "Event"],
             "AlarmName": ["fuzz-alarm"],
             "AlarmNames": ["fuzz-alarm"],
-            "ResourceARN": [ALARM],
+            "ResourceARN": [ALARM, self._target],
+            "ServiceNamespace": ["sagemaker"],
+            "ResourceId": [SCALED["ResourceId"]],
+            "ResourceIds": [SCALED["ResourceId"]],
+            "ScalableDimension": [SCALED["ScalableDimension"]],
+            "MinCapacity": [1],
+            "MaxCapacity": [1, 2],
+            "ScheduledActionName": ["fuzz-action"],
+            "Schedule": ["rate(1 hour)", "cron(0 9 * * ? *)", "at(2099-01-01T00:00:00)"],
+            "Timezone": ["Europe/Rome"],
+            "PredefinedMetricType": ["SageMakerVariantInvocationsPerInstance"],
             "Namespace": ["Fuzz"],
             "MetricName": ["Latency"],
             "Id": ["m1", "e1"],
@@ -365,3 +381,22 @@ class Seeds:
         rule = {"EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "GreaterThanThreshold"}
         metric = {"Namespace": "Fuzz", "MetricName": "Latency", "Statistic": "Sum", "Period": 60}
         self._make("cloudwatch", "PutMetricAlarm", AlarmName="fuzz-alarm", **metric, **rule)
+
+    def _sow_application_autoscaling(self) -> None:
+        self._sow_sagemaker()
+        # Whatever bounds were made up, from now on there is one instance again.
+        made = self._make("application-autoscaling", "RegisterScalableTarget", **SCALED, MinCapacity=1, MaxCapacity=1)
+        self._target = json.loads(made)["ScalableTargetARN"]
+        steps = {
+            "AdjustmentType": "ChangeInCapacity",
+            "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}],
+        }
+        self._make(
+            "application-autoscaling",
+            "PutScalingPolicy",
+            **SCALED,
+            PolicyName="fuzz-policy",
+            StepScalingPolicyConfiguration=steps,
+        )
+        action = {"ScheduledActionName": "fuzz-action", "Schedule": "rate(1 hour)", "ScalableTargetAction": {"MaxCapacity": 1}}
+        self._make("application-autoscaling", "PutScheduledAction", **SCALED, **action)

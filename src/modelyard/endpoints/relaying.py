@@ -5,15 +5,17 @@ came, is tried once more: models compute, they do not keep books, and the altern
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from modelyard.aws.errors import AwsError
 from modelyard.endpoints.capture import Event
 from modelyard.endpoints.instance import Container, Instance, State
 from modelyard.endpoints.many_models import NotLoaded
+from modelyard.endpoints.metering import Measured, Meter
 from modelyard.endpoints.model import log_group
 from modelyard.endpoints.refusals import invalid, not_found
 from modelyard.endpoints.relaying_models import ask_model, check_target, holder_of
@@ -67,6 +69,7 @@ class Invocation:
     """Set for a copy to a shadow variant: it goes nowhere else."""
     seen: Seen | None = None
     """Set by the first witness of it, if it has any."""
+    measured: Measured = field(default_factory=Measured)
 
     @property
     def log_group(self) -> str:
@@ -92,9 +95,21 @@ class Relay:
     def __init__(self, routes: Routes, loop: asyncio.AbstractEventLoop) -> None:
         self.routes = routes
         self.loop = loop
+        self.meter = Meter()
 
     async def invoke(self, invocation: Invocation) -> dict[str, Any]:
-        """Have an instance answer. Raises AwsError."""
+        """Have an instance answer, and count that. Raises AwsError."""
+        began, status = time.perf_counter(), 200
+        try:
+            return await self._relayed(invocation)
+        except AwsError as error:
+            status = _status(error)
+            raise
+        finally:
+            seconds = time.perf_counter() - began
+            self.meter.ended(invocation.key, invocation.name, invocation.measured, seconds, status)
+
+    async def _relayed(self, invocation: Invocation) -> dict[str, Any]:
         deadline = self.loop.time() + WAIT_SECONDS
         target = invocation.request.get("TargetModel")
         tried: list[Instance] = []
@@ -104,6 +119,7 @@ class Relay:
             if variant is None:
                 await self._wait(invocation, deadline)
                 continue
+            invocation.measured.went_to(variant.name, len(variant.targets))
             if target is None:
                 instance = variant.next(tried) or (variant.next() if tried else None)
             else:
@@ -202,6 +218,7 @@ class Relay:
     async def _answer(
         self, invocation: Invocation, variant: VariantRoute, instance: Instance, container: Container, sent: bytes, streams: bool
     ) -> Answer:
+        asked = time.perf_counter()
         try:
             if container.models is None:
                 return await container.upstream.ask(sent, streams=streams, seconds=SECONDS)
@@ -215,6 +232,8 @@ class Relay:
                 " metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
             )
             raise self._model_error(invocation, variant, instance, container.name, 0, text.encode()) from None
+        finally:
+            invocation.measured.model_seconds += time.perf_counter() - asked
 
     def _broken(self, invocation: Invocation, variant: VariantRoute, instance: Instance, text: str) -> AwsError:
         return self._model_error(invocation, variant, instance, instance.containers[0].name, 0, text.encode())
@@ -252,6 +271,12 @@ class Relay:
                 instance.outstanding -= 1
 
         return {**answered, "Pieces": pieces(answered["Pieces"])}
+
+
+def _status(error: AwsError) -> int:
+    """The status of the model that an error is about, or else its own."""
+    status = error.members.get("OriginalStatusCode")
+    return status if isinstance(status, int) else error.status
 
 
 def _head(path: str, request: Request, body: bytes, content_type: str | None, accept: str | None) -> bytes:

@@ -28,6 +28,7 @@ from modelyard.endpoints.launching import Launching
 from modelyard.endpoints.lent import LentInstance
 from modelyard.endpoints.model import Name
 from modelyard.endpoints.ownership import Ownership
+from modelyard.endpoints.publishing import Publisher
 from modelyard.endpoints.relaying import Relay
 from modelyard.endpoints.rollout import Outcome
 from modelyard.endpoints.routes import Routes
@@ -47,6 +48,7 @@ class Serving:
         self.loop: asyncio.AbstractEventLoop = self._runtime.loop if dispatcher.reception is None else dispatcher.reception.loop
         self.routes = Routes()
         self.relay = Relay(self.routes, self.loop)
+        self._publisher = Publisher(dispatcher, self.relay.meter, self.loop)
         self.forwarding = Forwarding(self.loop)
         self.ownership = Ownership(dispatcher)
         self._launching = Launching(dispatcher, self._runtime, backend_of(dispatcher))
@@ -112,6 +114,7 @@ class Serving:
                 # One endpoint must not hold up the others; it is tried again in the next turn.
                 log.exception("the endpoint %s cannot be steered", hosting.stored.endpoint.at.arn)
         self._components.turn(self.ownership.name)
+        self._publisher.turn(self._hostings.values())
 
     def _read(self, tx: Transaction, number: int) -> None:
         stored = store_owners.owned(tx, number, self.ownership.name)

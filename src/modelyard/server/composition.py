@@ -36,6 +36,7 @@ PARTS = (
     "registry",
     "endpoints",
     "jobs",
+    "scaling",
     "lineage",
     "governance",
 )

@@ -10,7 +10,7 @@ from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
 from modelyard.dispatch.resources import finds
 from modelyard.dispatch.tags import from_list, put_tags
-from modelyard.endpoints import description, endpoint, pages, store_components, traffic, wakening
+from modelyard.endpoints import description, endpoint, pages, scaled_variants, store_components, traffic, wakening
 from modelyard.endpoints import events_endpoints as events
 from modelyard.endpoints import store_endpoints as store
 from modelyard.endpoints.deployment import Deployment, Kind, Stored
@@ -136,6 +136,9 @@ def delete_endpoint(context: Context, request: Request) -> Request:
         raise ValidationException(
             "Cannot delete endpoint with inference component associated. Please delete inference component and try it again."
         )
+    serving, _ = deployments_of(context, stored)
+    if serving is not None:
+        scaled_variants.deregister(context, stored.endpoint.at, [one.name for one in serving.variants])
     store.put(context.tx, stored, endpoint.moved(stored.endpoint, Status.DELETING), context.now)
     changed(context, stored.id)
     return {}
