@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -312,3 +313,37 @@ def test_the_sdk_deploys_components(deployer: Components):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
     assert json.loads(done.stdout.splitlines()[-1]) == {"answers": ["one", "two"], "listed": 2, "copies": 2}
+
+
+@pytest.mark.documented
+def test_components_are_measured_and_scaled(deployer: Components):
+    """Their metrics have their name for a dimension; registered as a scalable target a component keeps within its bounds."""
+    endpoint = deployer.host()
+    deployer.model("m", says("m"))
+    name = deployer.place(endpoint, "m")
+    deployer.ready(name)
+    scaling, cloudwatch = deployer.yard.client("application-autoscaling"), deployer.yard.client("cloudwatch")
+    target = {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": f"inference-component/{name}",
+        "ScalableDimension": "sagemaker:inference-component:DesiredCopyCount",
+    }
+    scaling.register_scalable_target(**target, MinCapacity=2, MaxCapacity=3)
+    for _ in range(4):
+        deployer.ask(endpoint, name)
+    begun = time.time() - 300
+
+    def invocations() -> float:
+        found = cloudwatch.get_metric_statistics(
+            Namespace="AWS/SageMaker",
+            MetricName="InvocationsPerCopy",
+            Dimensions=[{"Name": "InferenceComponentName", "Value": name}],
+            StartTime=begun,
+            EndTime=time.time() + 60,
+            Period=60,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        return sum(float(one["Sum"]) for one in found)
+
+    eventually(lambda: invocations() >= 2, 60)
+    eventually(lambda: deployer.component(name)["RuntimeConfig"]["CurrentCopyCount"] == 2, 60)

@@ -19,20 +19,25 @@ MOST_VALUES = 150
 DIGITS = 3
 MICROSECONDS = 1_000_000
 CLIENT, SERVER = 400, 500
+OF_COPIES = {"InvocationsPerInstance": "InvocationsPerCopy", "ConcurrentRequestsPerModel": "ConcurrentRequestsPerCopy"}
+"""What metrics of instances are called where those are copies of an inference component."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Whose metrics: a variant of an endpoint."""
+    """Whose metrics: a variant of an endpoint, or an inference component on one."""
 
     key: Key
     endpoint: str
     """The endpoint's name as it was given."""
     variant: str
+    component: str = ""
 
     @property
     def dimensions(self) -> list[dict[str, str]]:
         """As CloudWatch has them."""
+        if self.component:
+            return [{"Name": "InferenceComponentName", "Value": self.component}]
         return [{"Name": "EndpointName", "Value": self.endpoint}, {"Name": "VariantName", "Value": self.variant}]
 
 
@@ -77,13 +82,13 @@ class Meter:
     """Tallies by variant. On the event loop alone."""
 
     def __init__(self) -> None:
-        self._tallies: dict[tuple[Key, str, str], Tally] = {}
+        self._tallies: dict[tuple[Key, str, str, str], Tally] = {}
 
-    def ended(self, key: Key, endpoint: str, measured: Measured, seconds: float, status: int) -> None:
+    def ended(self, key: Key, endpoint: str, measured: Measured, seconds: float, status: int, component: str = "") -> None:
         """A request has ended with a status of its model, 0 for none; without a variant there is nothing to count it for."""
         if not measured.variant:
             return
-        at = (key, endpoint, measured.variant)
+        at = (key, endpoint, measured.variant, component)
         tally = self._tallies.get(at)
         if tally is None:
             tally = self._tallies[at] = Tally()
@@ -148,4 +153,8 @@ def _errors(name: str, errors: int, requests: int) -> Datum:
 
 
 def _placed(place: Place, data: list[Datum]) -> list[Datum]:
-    return [{**datum, "Dimensions": place.dimensions} for datum in data]
+    names = OF_COPIES if place.component else {}
+    return [
+        {**datum, "MetricName": names.get(datum["MetricName"], datum["MetricName"]), "Dimensions": place.dimensions}
+        for datum in data
+    ]

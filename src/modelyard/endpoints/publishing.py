@@ -18,6 +18,8 @@ from modelyard.dispatch.dispatcher import Dispatcher
 from modelyard.endpoints.hosting import Hosting
 from modelyard.endpoints.metering import Datum, Meter, Place, Tally, data_of
 from modelyard.endpoints.permissions import SERVICE
+from modelyard.endpoints.routes import Key
+from modelyard.endpoints.serving_components import Placed
 from modelyard.storage.errors import StorageUnavailable
 
 NAMESPACE = "AWS/SageMaker"
@@ -85,19 +87,21 @@ class Publisher:
         self._seen: dict[Place, Tally] = defaultdict(Tally)
         """Requests under way, as they were seen since the last time."""
 
-    def turn(self, hostings: Collection[Hosting]) -> None:
+    def turn(self, hostings: Collection[Hosting], components: Collection[Placed] = ()) -> None:
         """Look at what is under way; now and then publish."""
         for hosting in hostings:
-            self._look(hosting)
+            self._look(hosting, hosting.key, hosting.stored.endpoint.at.name)
+        for placed in components:
+            self._look(placed.hosting, placed.key, placed.component.endpoint_at.name, placed.component.at.name)
         now = self._dispatcher.clock.now()
         if now // PUBLISH_SECONDS > self._published // PUBLISH_SECONDS:
             begun, self._published = self._published, now
             self._publish(begun, now)
 
-    def _look(self, hosting: Hosting) -> None:
+    def _look(self, hosting: Hosting, key: Key, endpoint: str, component: str = "") -> None:
         for fleet in hosting.fleets.values():
             for variant, squad in fleet.squads.items():
-                place = Place(hosting.key, hosting.stored.endpoint.at.name, variant)
+                place = Place(key, endpoint, variant, component)
                 self._seen[place].concurrent.update(one.outstanding for one in squad.healthy)
 
     def _publish(self, begun: float, now: float) -> None:

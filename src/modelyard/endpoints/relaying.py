@@ -107,7 +107,7 @@ class Relay:
             raise
         finally:
             seconds = time.perf_counter() - began
-            self.meter.ended(invocation.key, invocation.name, invocation.measured, seconds, status)
+            self.meter.ended(invocation.key, invocation.name, invocation.measured, seconds, status, invocation.component)
 
     async def _relayed(self, invocation: Invocation) -> dict[str, Any]:
         deadline = self.loop.time() + WAIT_SECONDS

@@ -114,7 +114,7 @@ class Serving:
                 # One endpoint must not hold up the others; it is tried again in the next turn.
                 log.exception("the endpoint %s cannot be steered", hosting.stored.endpoint.at.arn)
         self._components.turn(self.ownership.name)
-        self._publisher.turn(self._hostings.values())
+        self._publisher.turn(self._hostings.values(), self._components.placed)
 
     def _read(self, tx: Transaction, number: int) -> None:
         stored = store_owners.owned(tx, number, self.ownership.name)

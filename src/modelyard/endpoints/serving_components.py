@@ -51,6 +51,11 @@ class ComponentServing:
         self._placed: dict[int, Placed] = {}
         self._revisions: dict[int, int] = {}
 
+    @property
+    def placed(self) -> list[Placed]:
+        """Those that are run."""
+        return list(self._placed.values())
+
     def turn(self, owner: str) -> None:
         """Look at everything once."""
         with self._dispatcher.storage.read() as tx:
