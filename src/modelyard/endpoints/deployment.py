@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from modelyard.endpoints import queued
 from modelyard.endpoints.endpoint import Endpoint, Variant
 from modelyard.endpoints.model import Artifact, Document, Runnable
 
@@ -99,6 +100,11 @@ class Deployment:
     def counts(self) -> dict[str, int]:
         """Instances by variant."""
         return {variant.name: variant.instances or 0 for variant in self.variants}
+
+    @property
+    def is_asynchronous(self) -> bool:
+        """Whether requests to it are queued."""
+        return queued.config_of(self.config) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,10 +103,12 @@ class Hosting:
         return self._route((1.0, self.pending)) if outcome.result is Result.SUCCEEDED else self.route()
 
     def _route(self, *fleets: tuple[float, Deployment | None]) -> Route:
+        """The last fleet is that of what the endpoint is said to serve."""
         routed = [
             _fleet_route(share, one.variants, self.fleets.get(one.plan)) for share, one in fleets if one is not None and share > 0
         ]
-        return Route(self.stored.endpoint.at.name, routed)
+        serves = fleets[-1][1]
+        return Route(self.stored.endpoint.at.name, routed, serves is not None and serves.is_asynchronous)
 
     @property
     def is_idle(self) -> bool:

@@ -108,6 +108,8 @@ class Relay:
             return None
         if route.name != invocation.name:
             raise not_found(invocation.name, invocation.key[0])
+        if route.is_asynchronous:
+            raise invalid(f"The endpoint {invocation.name} is an asynchronous one: it is invoked with InvokeEndpointAsync.")
         target = invocation.request.get("TargetVariant")
         variant = route.choose(target)
         if variant is None:
@@ -128,11 +130,11 @@ class Relay:
         containers = self._containers(instance, request.get("TargetContainerHostname"))
         last = containers[-1]
         for container in containers:
-            head = _head(request, body, content_type, accept if container is last else None)
+            head = head_of(request, len(body), content_type, accept if container is last else None)
             streams = invocation.streams and container is last
             answer = await self._answer(invocation, variant, instance, container, head + body, streams)
             if answer.status != 200:
-                raise self._model_error(invocation, variant, instance, container.name, answer.status, answer.body)
+                raise self.model_error(invocation, variant, instance, container.name, answer.status, answer.body)
             body, content_type = answer.body, answer.headers.get("content-type")
         shown: dict[str, Any] = {"InvokedProductionVariant": variant.name}
         for member, name in RETURNED.items():
@@ -165,12 +167,12 @@ class Relay:
                 f"Your invocation timed out while waiting for a response from container {container.name}. Review the latency"
                 " metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
             )
-            raise self._model_error(invocation, variant, instance, container.name, 0, text.encode()) from None
+            raise self.model_error(invocation, variant, instance, container.name, 0, text.encode()) from None
 
     def _broken(self, invocation: Invocation, variant: VariantRoute, instance: Instance, text: str) -> AwsError:
-        return self._model_error(invocation, variant, instance, instance.containers[0].name, 0, text.encode())
+        return self.model_error(invocation, variant, instance, instance.containers[0].name, 0, text.encode())
 
-    def _model_error(
+    def model_error(
         self, invocation: Invocation, variant: VariantRoute, instance: Instance, container: str, status: int, body: bytes
     ) -> AwsError:
         """AWS's error for what a container answered otherwise than with 200."""
@@ -205,9 +207,9 @@ class Relay:
         return {**answered, "Pieces": pieces(answered["Pieces"])}
 
 
-def _head(request: Request, body: bytes, content_type: str | None, accept: str | None) -> bytes:
+def head_of(request: Request, size: int, content_type: str | None, accept: str | None) -> bytes:
     """The head of the request that a container gets."""
-    lines = ["POST /invocations HTTP/1.1", "Host: localhost:8080", f"Content-Length: {len(body)}"]
+    lines = ["POST /invocations HTTP/1.1", "Host: localhost:8080", f"Content-Length: {size}"]
     if content_type is not None:
         lines.append(f"Content-Type: {content_type}")
     lines.append(f"Accept: {accept or '*/*'}")

@@ -48,7 +48,9 @@ class Rollout:
     @classmethod
     def of(cls, deployment: Deployment) -> "Rollout":
         """That of a deployment to a fleet of its own."""
-        return cls(deployment, traffic.stages(deployment.policy, sum(deployment.counts.values())))
+        # An asynchronous endpoint may have no instance at the moment.
+        total = max(1, sum(deployment.counts.values()))
+        return cls(deployment, traffic.stages(deployment.policy, total))
 
     @property
     def stage(self) -> Stage:

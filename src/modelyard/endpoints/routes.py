@@ -70,6 +70,8 @@ class Route:
 
     name: str
     fleets: Sequence[FleetRoute]
+    is_asynchronous: bool = False
+    """Whether requests to it are queued, and none is answered at once."""
 
     def choose(self, target_variant: str | None) -> VariantRoute | None:
         """The variant for a request; None when there is none of that name."""

@@ -14,7 +14,7 @@ from modelyard.dispatch.artifacts import keeper
 from modelyard.dispatch.backends import backend_of
 from modelyard.dispatch.dispatcher import Dispatcher
 from modelyard.dispatch.tags import forget_tags, tags_of
-from modelyard.endpoints import endpoint, events_endpoints, store_owners, wakening
+from modelyard.endpoints import endpoint, events_endpoints, queued, store_owners, store_queued, wakening
 from modelyard.endpoints import store_endpoints as store
 from modelyard.endpoints.acting import context_of
 from modelyard.endpoints.deployment import FIRST, Deployment, Kind, Result, Stored, holder
@@ -22,7 +22,7 @@ from modelyard.endpoints.endpoint import Status
 from modelyard.endpoints.fleet import instance_id
 from modelyard.endpoints.forwarding import Forwarding
 from modelyard.endpoints.hosting import Hosting
-from modelyard.endpoints.instance import Instance
+from modelyard.endpoints.instance import DRAIN_SECONDS, Instance
 from modelyard.endpoints.launching import Launching
 from modelyard.endpoints.ownership import Ownership
 from modelyard.endpoints.relaying import Relay
@@ -62,6 +62,10 @@ class Serving:
         with self._turning:
             if not self._closed:
                 self._turn()
+
+    def hosting(self, number: int) -> Hosting | None:
+        """An endpoint that this server runs. On any thread."""
+        return self._hostings.get(number)
 
     def flush_logs(self) -> None:
         """Keep what containers have printed so far, for tests and tools."""
@@ -136,6 +140,8 @@ class Serving:
 
     def _launch(self, stored: Stored, variant: str, plan: Deployment) -> Instance:
         instance = Instance(instance_id(), variant, plan.hosted[variant], self.loop, wakening.tell)
+        if plan.is_asynchronous:
+            instance.drain_seconds = queued.LONGEST_ANSWER_OF_ALL + DRAIN_SECONDS
         self._launching.start(stored.endpoint.at, instance)
         return instance
 
@@ -207,6 +213,7 @@ class Serving:
         state = {**stored.state, "Tags": tags_of(tx, arn)}
         store.put(tx, stored, stored.endpoint, now, deleted=now, state=state, owner=None)
         forget_tags(tx, arn)
+        store_queued.forget(tx, stored.id)
 
     def _note(self, hosting: Hosting) -> None:
         """Write down what Describe shows of an endpoint, where that has changed."""

@@ -8,6 +8,7 @@ from modelyard.endpoints.operations import (
     invocations,
     model_integrity,
     models,
+    queued_invocations,
     recovery,
     updates,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "model_integrity",
     "models",
     "own_program",
+    "queued_invocations",
     "recovery",
     "updates",
 ]

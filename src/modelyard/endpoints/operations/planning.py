@@ -1,6 +1,6 @@
 """What a deployment is to run, put down whole when it begins: configuration, models, and a hold of its own on their bytes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import orjson
@@ -9,12 +9,12 @@ from modelyard.access.roles import assumed_by_service
 from modelyard.aws.errors import ValidationException
 from modelyard.dispatch.artifacts import FoundObject, NotKeptHere, NotLookedUp, keeper
 from modelyard.dispatch.context import Context
-from modelyard.endpoints import endpoint_config, store
+from modelyard.endpoints import endpoint_config, queued, store
 from modelyard.endpoints import store_endpoints as endpoints
 from modelyard.endpoints.addresses import IMAGE, MOST_OBJECTS, PREFIX, in_s3
 from modelyard.endpoints.deployment import FIRST_CHECK_SECONDS, Hosted, Kind, holder
 from modelyard.endpoints.endpoint import Variant
-from modelyard.endpoints.model import DIRECT, MULTI, Artifact, Document, Model
+from modelyard.endpoints.model import DIRECT, MULTI, Artifact, Document, Model, RuleBroken
 from modelyard.endpoints.operations.endpoint_configs import missing as missing_config
 from modelyard.endpoints.operations.models import missing as missing_model
 from modelyard.endpoints.operations.sourcing import SESSION, not_assumed
@@ -23,7 +23,6 @@ from modelyard.endpoints.permissions import SERVICE, named
 MOST_INSTANCES = 64
 """Of an endpoint: they all run on this machine."""
 NOT_HERE_YET = {
-    "AsyncInferenceConfig": "asynchronous inference",
     "ShadowProductionVariants": "shadow variants",
     "ExplainerConfig": "online explanations",
 }
@@ -48,18 +47,22 @@ def config_of(context: Context, name: str) -> Document:
         refused = "data capture"
     if refused is not None:
         raise ValidationException(f'The endpoint configuration "{at.arn}" asks for {refused}, which this server does not have.')
+    try:
+        queued.check_config(config)
+    except RuleBroken as error:
+        raise ValidationException(str(error)) from None
     return config
 
 
-def check_counts(variants: Sequence[Variant]) -> None:
+def check_counts(variants: Sequence[Variant], config: Document) -> None:
     """Whether so many instances can be had. Raises ValidationException."""
     total = sum(variant.instances or 0 for variant in variants)
     if total > MOST_INSTANCES:
         raise ValidationException(
             f"An endpoint can have at most {MOST_INSTANCES} instances on this server; {total} are asked for."
         )
-    if any(variant.instances == 0 for variant in variants):
-        raise ValidationException("A variant needs at least one instance: only inference components scale to zero.")
+    if queued.config_of(config) is None and any(variant.instances == 0 for variant in variants):
+        raise ValidationException("A variant needs at least one instance: only those of asynchronous endpoints have none.")
     if not sum(variant.weight for variant in variants):
         raise ValidationException("At least one production variant must have a weight greater than 0.")
 
@@ -73,12 +76,28 @@ def plan(
     policy: Document,
 ) -> int:
     """Put down a deployment of a configuration as its models are now; its number. Raises ValidationException."""
-    check_counts(variants)
+    check_counts(variants, config)
     name = config["EndpointConfigName"]
     number = endpoints.begin(context.tx, endpoint, kind, name, context.principal.arn, context.now)
     hosted = {variant["VariantName"]: _hosted(context, holder(number), variant) for variant in config["ProductionVariants"]}
+    if queued.config_of(config) is not None:
+        _check_asynchronous(hosted.values())
     endpoints.fill(context.tx, number, number, policy, config, variants, hosted)
     return number
+
+
+def _check_asynchronous(hosted: Iterable[Hosted]) -> None:
+    """Whether models can be asked through a queue. Raises ValidationException."""
+    for one in hosted:
+        if one.role is None:
+            raise ValidationException(
+                f'The model "{one.model_arn}" has no ExecutionRoleArn, as which an asynchronous endpoint reads requests'
+                " and writes answers."
+            )
+        if one.direct:
+            raise ValidationException(
+                f'The containers of the model "{one.model_arn}" are invoked directly, which cannot be done through a queue.'
+            )
 
 
 def hold_again(context: Context, held_as: str, hosted: Mapping[str, Hosted]) -> dict[str, Hosted]:

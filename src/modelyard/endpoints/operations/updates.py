@@ -96,7 +96,7 @@ def update_endpoint_weights_and_capacities(context: Context, request: Request) -
         variants = endpoint.reweighted(serving.variants, wanted, serving.config_name)
     except RuleBroken as error:
         raise ValidationException(str(error)) from None
-    planning.check_counts(variants)
+    planning.check_counts(variants, serving.config)
     reweigh(context, stored, serving, variants)
     return {"EndpointArn": stored.endpoint.at.arn}
 
