@@ -75,6 +75,10 @@ class Settings:
     container_engine: str = ""
     """The address of docker or podman for `oci`, such as `unix:///run/podman/podman.sock`; empty for what `DOCKER_HOST` says, or
     for the engine of this machine."""
+    serverless_idle_seconds: float = 300.0
+    """How long a worker of a serverless variant is kept with nothing to do."""
+    serverless_start_seconds: float = 60.0
+    """How long a request to a serverless variant waits for a worker that starts."""
     log_format: str = "json"
     """`json` or `text`."""
     log_level: str = "info"
@@ -211,6 +215,8 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
         _address("unix", "http", "https", "tcp", "ssh"),
         "empty, or an address such as unix:///run/podman/podman.sock",
     ),
+    "serverless_idle_seconds": _SECONDS,
+    "serverless_start_seconds": _SECONDS,
     "log_format": _one_of("json", "text"),
     "log_level": _one_of("debug", "info", "warning", "error"),
 }

@@ -54,9 +54,12 @@ class Hosted:
     """Whether its containers are invoked one by one, by their hostnames, and not one after the other."""
     first_check_seconds: float
     instance_type: str
+    """Empty for a serverless variant."""
     document: Document
     """What DescribeModel answered."""
     containers: Sequence[Runnable]
+    memory_mib: int | None = None
+    """Of each container, where it is not that of every instance."""
 
     def name_of(self, index: int) -> str:
         """What SageMaker calls a container in texts and log streams."""
@@ -98,8 +101,14 @@ class Deployment:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Instances by variant."""
-        return {variant.name: variant.instances or 0 for variant in self.variants}
+        """Instances by variant that have to be there before it is done."""
+        own = self.plan == self.id
+        return {variant.name: variant.first if own else variant.steady for variant in self.variants}
+
+    @property
+    def steady(self) -> dict[str, int]:
+        """Instances by variant that are there as long as it serves, whether there are requests or not."""
+        return {variant.name: variant.steady for variant in self.variants}
 
     @property
     def is_asynchronous(self) -> bool:

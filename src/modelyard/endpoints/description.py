@@ -38,7 +38,9 @@ def summary(stored: Stored, pending: Deployment) -> Document:
     shown = variants(pending, stored.state.get("Pending", {}))
     stage = stored.state.get("Stage")
     for variant in shown:
-        variant["InstanceType"] = pending.hosted[variant["VariantName"]].instance_type
+        instance_type = pending.hosted[variant["VariantName"]].instance_type
+        if instance_type:
+            variant["InstanceType"] = instance_type
         if stage is not None:
             variant["VariantStatus"] = [stage]
     return {"EndpointConfigName": pending.config_name, "ProductionVariants": shown, "StartTime": pending.started}
@@ -52,16 +54,19 @@ def variants(deployment: Deployment, seen: Mapping[str, Any], wanted: Deployment
     found = []
     for variant in deployment.variants:
         now = seen.get(variant.name, {})
-        found.append(
-            {
-                "VariantName": variant.name,
-                "DeployedImages": images(deployment, variant.name),
-                "CurrentWeight": now.get("Weight", 0.0),
-                "DesiredWeight": desired[variant.name].weight,
-                "CurrentInstanceCount": now.get("Count", 0),
-                "DesiredInstanceCount": desired[variant.name].instances or 0,
-            }
-        )
+        shown = {
+            "VariantName": variant.name,
+            "DeployedImages": images(deployment, variant.name),
+            "CurrentWeight": now.get("Weight", 0.0),
+            "DesiredWeight": desired[variant.name].weight,
+            "CurrentInstanceCount": now.get("Count", 0),
+        }
+        if variant.serverless is None:
+            shown["DesiredInstanceCount"] = desired[variant.name].instances or 0
+        else:
+            shown["CurrentServerlessConfig"] = variant.serverless
+            shown["DesiredServerlessConfig"] = desired[variant.name].serverless
+        found.append(shown)
     return found
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from modelyard.endpoints import wakening
 from modelyard.endpoints.deployment import FIRST, Deployment, Kind, Result, Stored
 from modelyard.endpoints.endpoint import Status, Variant
 from modelyard.endpoints.fleet import Fleet, Launch
 from modelyard.endpoints.model import Document
+from modelyard.endpoints.pool import Patience, Pool
 from modelyard.endpoints.rollout import Outcome, Rollout
 from modelyard.endpoints.routes import FleetRoute, Key, Route, VariantRoute
 
@@ -18,6 +20,8 @@ class Hosting:
     """An endpoint that is run."""
 
     stored: Stored
+    patience: Patience
+    """Of its serverless variants."""
     serving: Deployment | None = None
     pending: Deployment | None = None
     fleets: dict[int, Fleet] = field(default_factory=dict)
@@ -47,6 +51,7 @@ class Hosting:
         for plan in wanted:
             if plan not in self.fleets:
                 self.fleets[plan] = Fleet(self.stored.endpoint.at, self._of_plan(plan), launch)
+            self._measure(self.fleets[plan], self._of_plan(plan).variants)
         for plan, fleet in list(self.fleets.items()):
             fleet.match(wanted.get(plan, {}))
             if plan not in wanted and fleet.is_empty:
@@ -64,13 +69,30 @@ class Hosting:
             return {}
         wanted: dict[int, dict[str, int]] = {}
         if self.serving is not None:
-            counts = self.serving.counts
+            counts = self.serving.steady
             wanted[self.serving.plan] = counts if self.rollout is None else self.rollout.kept(counts)
+            if self.rollout is None or self.rollout.kept_part > 0:
+                self._add_demand(self.serving.plan, wanted)
         if self.pending is not None:
             counts = self.pending.counts if self.rollout is None else self.rollout.wanted
             before = wanted.get(self.pending.plan, {})
             wanted[self.pending.plan] = {name: max(count, before.get(name, 0)) for name, count in counts.items()}
+            self._add_demand(self.pending.plan, wanted)
         return wanted
+
+    def _add_demand(self, plan: int, wanted: dict[int, dict[str, int]]) -> None:
+        """Want as many workers of serverless variants as their requests ask for."""
+        fleet = self.fleets.get(plan)
+        for name, count in ({} if fleet is None else fleet.demand()).items():
+            wanted[plan][name] = max(count, wanted[plan].get(name, 0))
+
+    def _measure(self, fleet: Fleet, variants: Sequence[Variant]) -> None:
+        """Have a fleet go by the serverless configuration of its variants as it is wanted now."""
+        for variant in variants:
+            if variant.serverless is not None:
+                squad = fleet.squads[variant.name]
+                squad.pool = squad.pool or Pool(self.patience, wakening.tell)
+                squad.pool.most, squad.pool.provisioned = variant.serverless["MaxConcurrency"], variant.steady
 
     def _outcome(self, alarms: Alarms) -> Outcome | None:
         pending = self.pending
@@ -88,7 +110,7 @@ class Hosting:
         """Whether the fleet that serves could serve alone, as far as that depends on this deployment."""
         assert self.serving is not None, "what is updated has served"
         fleet = self.fleets.get(self.serving.plan)
-        return fleet is not None and (fleet.healthy(self.serving.counts) or fleet.failure() is not None)
+        return fleet is not None and (fleet.healthy(self.serving.steady) or fleet.failure() is not None)
 
     def route(self) -> Route | None:
         """Who answers now; None when nobody may be asked."""
@@ -132,5 +154,12 @@ def _seen(deployment: Deployment | None, fleets: Mapping[int, Fleet], share: flo
 
 
 def _fleet_route(share: float, variants: Sequence[Variant], fleet: Fleet | None) -> FleetRoute:
-    healthy = {} if fleet is None else {name: squad.healthy for name, squad in fleet.squads.items()}
-    return FleetRoute(share, [VariantRoute(one.name, one.weight, healthy.get(one.name, [])) for one in variants])
+    squads = {} if fleet is None else fleet.squads
+
+    def routed(one: Variant) -> VariantRoute:
+        squad = squads.get(one.name)
+        if squad is None:
+            return VariantRoute(one.name, one.weight, [])
+        return VariantRoute(one.name, one.weight, squad.healthy, squad.pool)
+
+    return FleetRoute(share, [routed(one) for one in variants])

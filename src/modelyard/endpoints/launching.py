@@ -190,7 +190,7 @@ class Launching:
         ports: tuple[int, ...] = () if part.hosted.isolated else (API_PORT,)
         if part.hosted.role is not None and ports:
             ports += (CREDENTIALS_PORT,)
-        memory = self._dispatcher.settings.instance_memory_mib * MEBIBYTE
+        memory = (part.hosted.memory_mib or self._dispatcher.settings.instance_memory_mib) * MEBIBYTE
         return Workload(
             command=program.command,
             arguments=program.arguments,

@@ -12,6 +12,7 @@ from typing import Any
 
 from modelyard.aws.errors import AwsError
 from modelyard.endpoints.instance import Container, Instance, State
+from modelyard.endpoints.pool import Seat
 from modelyard.endpoints.routes import Key, Routes, VariantRoute
 from modelyard.endpoints.upstream import Answer, Lost, TooLate
 
@@ -69,17 +70,25 @@ class Relay:
 
     async def invoke(self, invocation: Invocation) -> dict[str, Any]:
         """Have an instance answer. Raises AwsError."""
-        deadline = self.loop.time() + WAIT_SECONDS
+        seat = Seat()
+        try:
+            return seat.until_taken(await self._invoke(invocation, seat))
+        finally:
+            seat.leave()
+
+    async def _invoke(self, invocation: Invocation, seat: Seat) -> dict[str, Any]:
+        began = self.loop.time()
         tried: list[Instance] = []
         lost = 0
         while True:
             variant = self._variant(invocation)
             if variant is None:
-                await self._wait(invocation, deadline)
+                await self._wait(invocation, began, seat)
                 continue
+            seat.take(variant.pool)
             instance = variant.next(tried) or (variant.next() if tried else None)
             if not isinstance(instance, Instance) or instance.state not in (State.HEALTHY, State.DRAINING):
-                await self._wait(invocation, deadline)
+                await self._wait(invocation, began, seat)
                 tried = []
                 continue
             instance.outstanding += 1
@@ -96,7 +105,7 @@ class Relay:
                 tried.append(instance)
             except OSError:
                 # Nobody listened: it did not get the request.
-                await self._wait(invocation, deadline)
+                await self._wait(invocation, began, seat)
             finally:
                 if not kept:
                     instance.outstanding -= 1
@@ -116,10 +125,10 @@ class Relay:
             raise invalid(f"The variant {target} is not found in the endpoint {invocation.name}.")
         return variant
 
-    async def _wait(self, invocation: Invocation, deadline: float) -> None:
+    async def _wait(self, invocation: Invocation, began: float, seat: Seat) -> None:
         """Let a moment pass in which an instance may come up. Raises AwsError when there was time enough."""
-        if self.loop.time() >= deadline:
-            raise AwsError(
+        if self.loop.time() - began >= seat.seconds(WAIT_SECONDS):
+            raise seat.not_ready(invocation.name) or AwsError(
                 f"The endpoint {invocation.name} has no healthy instance at the moment.", code="ServiceUnavailable", status=503
             )
         await asyncio.sleep(LOOK_SECONDS)

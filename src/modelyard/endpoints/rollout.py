@@ -71,10 +71,13 @@ class Rollout:
 
     def kept(self, counts: dict[str, int]) -> dict[str, int]:
         """Instances of the old fleet, of so many."""
-        whole = self.reverting is not None or (not self.place and self.phase is not Phase.BAKING)
-        return traffic.part_of(counts, 1.0 if whole else self._kept_part())
+        return traffic.part_of(counts, self.kept_part)
 
-    def _kept_part(self) -> float:
+    @property
+    def kept_part(self) -> float:
+        """The part of the old fleet that is there still."""
+        if self.reverting is not None or (not self.place and self.phase is not Phase.BAKING):
+            return 1.0
         return self.stage.kept if self.phase is Phase.BAKING else self.stages[self.place - 1].kept
 
     @property

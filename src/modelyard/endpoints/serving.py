@@ -25,6 +25,7 @@ from modelyard.endpoints.hosting import Hosting
 from modelyard.endpoints.instance import DRAIN_SECONDS, Instance
 from modelyard.endpoints.launching import Launching
 from modelyard.endpoints.ownership import Ownership
+from modelyard.endpoints.pool import Patience
 from modelyard.endpoints.relaying import Relay
 from modelyard.endpoints.rollout import Outcome
 from modelyard.endpoints.routes import Routes
@@ -43,7 +44,9 @@ class Serving:
         self.loop: asyncio.AbstractEventLoop = self._runtime.loop if dispatcher.reception is None else dispatcher.reception.loop
         self.routes = Routes()
         self.relay = Relay(self.routes, self.loop)
-        self.forwarding = Forwarding(self.loop)
+        settings = dispatcher.settings
+        self._patience = Patience(settings.serverless_idle_seconds, settings.serverless_start_seconds)
+        self.forwarding = Forwarding(self.loop, self._patience.start)
         self.ownership = Ownership(dispatcher)
         self._launching = Launching(dispatcher, self._runtime, backend_of(dispatcher))
         self._hostings: dict[int, Hosting] = {}
@@ -107,7 +110,7 @@ class Serving:
         stored = store_owners.owned(tx, number, self.ownership.name)
         if stored is None:
             return
-        hosting = self._hostings.setdefault(number, Hosting(stored))
+        hosting = self._hostings.setdefault(number, Hosting(stored, self._patience))
         hosting.read(stored, lambda one: self._deployment(tx, one))
         self._revisions[number] = stored.revision
         needed = {stored.serving, stored.pending}

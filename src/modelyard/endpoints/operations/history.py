@@ -63,14 +63,14 @@ def _deployment(stored: Stored, one: Deployment) -> Request:
 def _variant(deployment: Deployment, name: str) -> Request:
     hosted = deployment.hosted[name]
     wanted = next(variant for variant in deployment.variants if variant.name == name)
-    return {
+    shown: Request = {
         "VariantName": name,
         "ModelName": hosted.model_name,
-        "InstanceType": hosted.instance_type,
-        "InstanceCount": wanted.instances or 0,
+        "InstanceCount": wanted.steady,
         "Weight": wanted.weight,
         "Containers": [_container(one) for one in hosted.containers],
     }
+    return {**shown, "InstanceType": hosted.instance_type} if hosted.instance_type else shown
 
 
 def _container(container: Runnable) -> Request:

@@ -14,7 +14,7 @@ from modelyard.endpoints import store_endpoints as endpoints
 from modelyard.endpoints.addresses import IMAGE, MOST_OBJECTS, PREFIX, in_s3
 from modelyard.endpoints.deployment import FIRST_CHECK_SECONDS, Hosted, Kind, holder
 from modelyard.endpoints.endpoint import Variant
-from modelyard.endpoints.model import DIRECT, MULTI, Artifact, Document, Model, RuleBroken
+from modelyard.endpoints.model import DIRECT, MULTI, Artifact, Document, Model, Name, RuleBroken
 from modelyard.endpoints.operations.endpoint_configs import missing as missing_config
 from modelyard.endpoints.operations.models import missing as missing_model
 from modelyard.endpoints.operations.sourcing import SESSION, not_assumed
@@ -37,9 +37,7 @@ def config_of(context: Context, name: str) -> Document:
     config: Document = orjson.loads(text)
     refused = next((words for member, words in NOT_HERE_YET.items() if config.get(member)), None)
     for variant in endpoint_config.variants(config):
-        if "ServerlessConfig" in variant:
-            refused = "serverless variants"
-        elif "ModelName" not in variant:
+        if "ModelName" not in variant:
             refused = "inference components"
         elif "InstancePools" in variant:
             refused = "instance pools"
@@ -56,10 +54,10 @@ def config_of(context: Context, name: str) -> Document:
 
 def check_counts(variants: Sequence[Variant], config: Document) -> None:
     """Whether so many instances can be had. Raises ValidationException."""
-    total = sum(variant.instances or 0 for variant in variants)
+    total = sum((variant.serverless or {}).get("MaxConcurrency", variant.instances or 0) for variant in variants)
     if total > MOST_INSTANCES:
         raise ValidationException(
-            f"An endpoint can have at most {MOST_INSTANCES} instances on this server; {total} are asked for."
+            f"An endpoint can have at most {MOST_INSTANCES} instances, or workers, on this server; {total} are asked for."
         )
     if queued.config_of(config) is None and any(variant.instances == 0 for variant in variants):
         raise ValidationException("A variant needs at least one instance: only those of asynchronous endpoints have none.")
@@ -127,6 +125,8 @@ def _hosted(context: Context, held_as: str, variant: Document) -> Hosted:
         raise missing_model(at)
     if any(container.definition.get("Mode") == MULTI for container in model.containers):
         raise ValidationException(f'The model "{at.arn}" is a multi-model one, which this server does not deploy.')
+    if "ServerlessConfig" in variant:
+        _check_serverless(model, at)
     role = model.document.get("ExecutionRoleArn")
     runner = _runner(context, role)
     containers = [
@@ -139,10 +139,23 @@ def _hosted(context: Context, held_as: str, variant: Document) -> Hosted:
         isolated=model.document["EnableNetworkIsolation"],
         direct=_direct(model),
         first_check_seconds=float(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", FIRST_CHECK_SECONDS)),
-        instance_type=variant["InstanceType"],
+        instance_type=variant.get("InstanceType", ""),
         document=model.document,
         containers=containers,
+        memory_mib=variant.get("ServerlessConfig", {}).get("MemorySizeInMB"),
     )
+
+
+def _check_serverless(model: Model, at: Name) -> None:
+    """What AWS documents as not to be had with serverless variants. Raises ValidationException."""
+    refused = {
+        "has several containers": len(model.containers) > 1,
+        "has a VpcConfig": "VpcConfig" in model.document,
+        "is isolated from the network": model.document["EnableNetworkIsolation"],
+    }
+    for words, applies in refused.items():
+        if applies:
+            raise ValidationException(f'The model "{at.arn}" {words}, which cannot be had with a serverless variant.')
 
 
 def _direct(model: Model) -> bool:
