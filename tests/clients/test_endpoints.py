@@ -316,11 +316,10 @@ def test_the_missions_lambda_functions(deployer: Deployer):
 
 @pytest.mark.ours
 def test_what_is_not_there_yet_is_refused(deployer: Deployer):
-    """Serverless, asynchronous, shadow and capture configurations can be made; deploying them is refused with the reason."""
+    """Shadow and capture configurations can be made; deploying them is refused with the reason."""
     deployer.model("m", program())
     model = deployer.named("m")
     of_instances = {"ModelName": model, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
-    serverless = {"ModelName": model, "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}
     capture = {
         "EnableCapture": True,
         "InitialSamplingPercentage": 100,
@@ -328,8 +327,6 @@ def test_what_is_not_there_yet_is_refused(deployer: Deployer):
         "CaptureOptions": [{"CaptureMode": "Input"}],
     }
     for words, variant, more in (
-        ("serverless variants", serverless, {}),
-        ("asynchronous inference", of_instances, {"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://b/o"}}}),
         ("data capture", of_instances, {"DataCaptureConfig": capture}),
         ("shadow variants", of_instances, {"ShadowProductionVariants": [{"VariantName": "s", **of_instances}]}),
     ):
