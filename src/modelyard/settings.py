@@ -70,15 +70,15 @@ class Settings:
     """How long the environment of a function is kept warm with nothing to do."""
     instance_memory_mib: int = 4096
     """The memory that each container of an endpoint's instance may use, in MiB, whatever instance type it is said to be."""
+    serverless_idle_seconds: float = 300.0
+    """How long a worker of a serverless variant is kept with nothing to do."""
+    serverless_start_seconds: float = 60.0
+    """How long a request to a serverless variant waits for a worker that starts."""
     runtime: str = "process"
     """Where models and jobs run: `process` (sandboxes of this machine) or `oci` (containers of docker or podman)."""
     container_engine: str = ""
     """The address of docker or podman for `oci`, such as `unix:///run/podman/podman.sock`; empty for what `DOCKER_HOST` says, or
     for the engine of this machine."""
-    serverless_idle_seconds: float = 300.0
-    """How long a worker of a serverless variant is kept with nothing to do."""
-    serverless_start_seconds: float = 60.0
-    """How long a request to a serverless variant waits for a worker that starts."""
     log_format: str = "json"
     """`json` or `text`."""
     log_level: str = "info"
@@ -210,13 +210,13 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "function_environments": (_between(1, 1000), "between 1 and 1000"),
     "function_idle_seconds": _SECONDS,
     "instance_memory_mib": (_between(64, 16 * 1024 * 1024), "between 64 and 16777216 (16 TiB)"),
+    "serverless_idle_seconds": _SECONDS,
+    "serverless_start_seconds": _SECONDS,
     "runtime": _one_of("process", "oci"),
     "container_engine": (
         _address("unix", "http", "https", "tcp", "ssh"),
         "empty, or an address such as unix:///run/podman/podman.sock",
     ),
-    "serverless_idle_seconds": _SECONDS,
-    "serverless_start_seconds": _SECONDS,
     "log_format": _one_of("json", "text"),
     "log_level": _one_of("debug", "info", "warning", "error"),
 }

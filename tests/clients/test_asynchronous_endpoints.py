@@ -4,12 +4,12 @@ import json
 import subprocess
 import zlib
 from pathlib import Path
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from tests.asynchronous import Asynchronous
 from tests.clients.environments import client_environment
-from tests.endpoints import IMAGE, Deployer, eventually, packed, program
+from tests.endpoints import IMAGE, eventually, packed, program
 from tests.running import RunningYard, both_databases
 
 pytestmark = [pytest.mark.slow]
@@ -27,48 +27,6 @@ def invoke(body, headers):
     said = body if len(body) > 1000 else json.dumps([body.decode(), told]).encode()
     return 200, said, {"Content-Type": "application/x-echo"}
 """
-
-
-class Asynchronous(Deployer):
-    """Somebody who deploys asynchronous endpoints."""
-
-    def asynchronous(self, serve: str, output: dict[str, Any] | None = None, most: int = 2, **more: Any) -> str:
-        """An asynchronous endpoint of a program; its name."""
-        role = self.role("role", "s3:*", "kms:*", "logs:*")
-        self.model("async", serve, ExecutionRoleArn=role)
-        places = {"S3OutputPath": f"s3://{self.bucket}/out/", "S3FailurePath": f"s3://{self.bucket}/failed"}
-        config = {
-            "ClientConfig": {"MaxConcurrentInvocationsPerInstance": most},
-            "OutputConfig": {**places, **(output or {})},
-        }
-        name = self.config("async", AsyncInferenceConfig=config)
-        self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, **more)
-        self.settled(name)
-        return name
-
-    def ask(self, endpoint: str, body: bytes, **more: Any) -> dict[str, Any]:
-        """What is answered at once."""
-        key = f"in/{zlib.crc32(body):x}"
-        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="text/x-question")
-        location = f"s3://{self.bucket}/{key}"
-        answer: dict[str, Any] = self.runtime.invoke_endpoint_async(EndpointName=endpoint, InputLocation=location, **more)
-        assert answer["ResponseMetadata"]["HTTPStatusCode"] == 202
-        return answer
-
-    def found(self, uri: str) -> dict[str, Any] | None:
-        """An object, if it is there."""
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-        try:
-            answer: dict[str, Any] = self.s3.get_object(Bucket=bucket, Key=key)
-        except ClientError as error:
-            assert error.response["Error"]["Code"] == "NoSuchKey"
-            return None
-        return {**answer, "Body": answer["Body"].read()}
-
-    def result(self, uri: str) -> dict[str, Any]:
-        """An object, once it is there."""
-        found: dict[str, Any] = eventually(lambda: self.found(uri))
-        return found
 
 
 @pytest.fixture
