@@ -139,13 +139,13 @@ def test_requests_wait_for_an_instance_and_may_be_large(deployer: Asynchronous):
 
 
 @pytest.mark.seen
-def test_sdk_2_predicts_asynchronously(deployer: Asynchronous):
-    """The SDK's own flow, unmodified: deploy with AsyncInferenceConfig, predict_async, get_result, predict, failures."""
+def test_sdk_2_predicts_later_and_without_instances(deployer: Asynchronous):
+    """The SDK's own flow, unmodified: AsyncInferenceConfig, predict_async, get_result, predict, failures; and serverless."""
     part = """
 def invoke(body, headers):
     asked = json.loads(body)
     status = 500 if "fail" in asked else 200
-    answer = {"asked": asked, "type": headers["Content-Type"], "id": headers["X-Amzn-SageMaker-Inference-Id"]}
+    answer = {"asked": asked, "type": headers["Content-Type"], "id": headers.get("X-Amzn-SageMaker-Inference-Id")}
     return status, json.dumps(answer).encode(), {"Content-Type": "application/json"}
 """
     uri = deployer.upload("sdk", packed(serve=program(part)))
@@ -154,9 +154,9 @@ def invoke(body, headers):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout.splitlines()[-1])
-    first, second = told["answers"]
+    first, second, third = told["answers"]
     assert first == {"asked": {"a": 1}, "type": "application/json", "id": "first"}
     assert told["early"] in (None, first)
-    assert second["asked"] == {"a": 2}
+    assert (second["asked"], third["asked"]) == ({"a": 2}, {"a": 3})
     assert "'fail': True" in told["reason"]
     assert told["output"].startswith("s3://sagemaker-us-east-1-")

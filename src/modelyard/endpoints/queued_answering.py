@@ -123,10 +123,11 @@ class Answering:
     async def ask(self, at: Name, most: int, request: Queued, given: Spool) -> Spool:
         """What an instance of an endpoint answers that has less than `most` to do. Raises Failed and NotNow."""
         variant, instance = await self._free(key_of(at), most)
+        asked = Asked(at, request, variant, instance)
         instance.outstanding += 1
         try:
             async with asyncio.timeout(request.seconds):
-                return await self._answered(Asked(at, request, variant, instance), given)
+                return await self._asked(asked, given)
         except (TimeoutError, TooLate):
             raise Failed(f"The model did not answer within {request.seconds:.0f} seconds (InvocationTimeoutSeconds).") from None
         except Lost as error:
@@ -148,6 +149,19 @@ class Answering:
                 return min(found, key=lambda one: (one[0] is not chosen, one[1].outstanding))
             await asyncio.sleep(LOOK_SECONDS)
         raise NotNow("no instance is free")
+
+    async def _asked(self, asked: Asked, given: Spool) -> Spool:
+        try:
+            return await self._answered(asked, given)
+        except Lost:
+            await asyncio.sleep(LOOK_SECONDS)
+            if asked.instance.state is State.ENDED:
+                raise
+        try:
+            # The instance lives: it may only have ended a connection that it was not asked on for long.
+            return await self._answered(asked, given)
+        except ConnectionError as error:
+            raise Lost(str(error), answered=False) from None
 
     async def _answered(self, asked: Asked, given: Spool) -> Spool:
         """What the containers answer, one after the other."""

@@ -107,7 +107,7 @@ class Connection(asyncio.Protocol):
                 if self._transport is None:
                     return
                 self._transport.write(piece)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a file that was closed is the latter
             self._fail(Lost(f"the request could not be read: {error}", answered=False))
             self.abort()
         finally:

@@ -1,4 +1,4 @@
-"""SageMaker Python SDK v2: deploy asynchronously, predict_async and get_result, predict, and what becomes of a failure.
+"""SageMaker Python SDK v2: deploy asynchronously, predict_async and get_result, predict, failures; and a serverless endpoint.
 
 sdk2_asynchronous.py MODEL-DATA IMAGE ENDPOINT-NAME
 """
@@ -13,6 +13,7 @@ from sagemaker.async_inference import AsyncInferenceConfig, WaiterConfig
 from sagemaker.deserializers import JSONDeserializer
 from sagemaker.exceptions import AsyncInferenceModelError, ObjectNotExistedError
 from sagemaker.serializers import JSONSerializer
+from sagemaker.serverless import ServerlessInferenceConfig
 
 pause = time.sleep
 time.sleep = lambda seconds: pause(min(seconds, 0.2))  # the SDK looks every 30 seconds, and a test waits for that
@@ -50,5 +51,11 @@ try:
 except AsyncInferenceModelError as error:
     reason = str(error)
 predictor.delete_endpoint()
+serverless = model.deploy(
+    endpoint_name=f"{name}-serverless",
+    serverless_inference_config=ServerlessInferenceConfig(memory_size_in_mb=1024, max_concurrency=2),
+)
+answers.append(serverless.predict({"a": 3}))
+serverless.delete_endpoint()
 print()  # the SDK has left a line open
 print(json.dumps({"answers": answers, "early": early, "reason": reason, "output": response.output_path}))
