@@ -122,12 +122,16 @@ class Answering:
 
     async def ask(self, at: Name, most: int, request: Queued, given: Spool) -> Spool:
         """What an instance of an endpoint answers that has less than `most` to do. Raises Failed and NotNow."""
-        variant, instance = await self._free(key_of(at), most)
+        # One with which an instance ended is asked alone from then on: it takes no other with it, and no other takes it.
+        places = most if request.losses else 1
+        variant, instance = await self._free(key_of(at), most - places)
         asked = Asked(at, request, variant, instance)
-        instance.outstanding += 1
+        instance.outstanding += places
         try:
             async with asyncio.timeout(request.seconds):
-                return await self._asked(asked, given)
+                answer = await self._asked(asked, given)
+            instance.answered += 1
+            return answer
         except (TimeoutError, TooLate):
             raise Failed(f"The model did not answer within {request.seconds:.0f} seconds (InvocationTimeoutSeconds).") from None
         except Lost as error:
@@ -135,13 +139,13 @@ class Answering:
         except OSError as error:
             raise NotNow(str(error)) from None
         finally:
-            instance.answered += 1
-            instance.outstanding -= 1
+            instance.outstanding -= places
 
     async def _free(self, key: Key, most: int) -> tuple[VariantRoute, Instance]:
+        """An instance that has no more than so many requests."""
         for _ in range(LOOKS):
             route = self._relay.routes.get(key)
-            found = [] if route is None else [one for one in targets(route) if one[1].outstanding < most]
+            found = [] if route is None else [one for one in targets(route) if one[1].outstanding <= most]
             if found:
                 assert route is not None, "it has targets"
                 # Of several fleets the one whose turn it is, where it has room.
