@@ -29,6 +29,12 @@ from tests.workloads.inside import DATA, environment
 
 RESULTS = Path(__file__).parent / "results" / "cold_start.json"
 SCIKIT_LEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+QUICK = """
+class Quick(Handler):
+    wbufsize = 65536
+    disable_nagle_algorithm = True
+Handler = Quick
+"""
 CODE = """
 import os
 import joblib
@@ -60,7 +66,7 @@ def _measure(place: Path, rounds: int) -> dict[str, Any]:
     yard.start()
     try:
         deployer = Deployer(yard, "cold")
-        deployer.model("modelyard-program", program())
+        deployer.model("modelyard-program", program(QUICK))
         container = {"Image": SCIKIT_LEARN, "ModelDataUrl": deployer.upload("scikit-learn", _scikit_learn())}
         deployer.sagemaker.create_model(ModelName=deployer.named("scikit-learn"), PrimaryContainer=container)
         figures = {image: _times(deployer, image.replace("/", "-"), rounds) for image in MOST}

@@ -150,7 +150,10 @@ def variants_of(config: Mapping[str, Any]) -> list[Variant]:
     """The production variants of a configuration, as DescribeEndpointConfig answers it."""
     return [
         Variant(
-            one["VariantName"], one.get("InitialVariantWeight", 1.0), one.get("InitialInstanceCount"), one.get("ServerlessConfig")
+            one["VariantName"],
+            one.get("InitialVariantWeight", 1.0),
+            one.get("InitialInstanceCount"),
+            serverless=one.get("ServerlessConfig"),
         )
         for one in config["ProductionVariants"]
     ]

@@ -3,6 +3,7 @@
 Requests are counted on the event loop; the reconciler reads the counts on its own thread, and starts and ends workers by them.
 """
 
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -45,24 +46,28 @@ class Pool:
     """Under way, or waiting for a worker."""
     _needed: list[float] = field(default_factory=list)
     """By n: when more than n requests were there at a time, on the monotonic clock."""
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    """Answers that nobody took leave on any thread."""
 
     def enter(self) -> None:
         """A request comes. Raises ThrottlingException when there are as many as there may be."""
-        if self.requests >= self.most:
-            raise ThrottlingException(
-                f"The serverless variant answers {self.most} requests at a time (MaxConcurrency), and has as many now."
-            )
-        self.requests += 1
-        if len(self._needed) < self.requests:
-            self._needed.append(0.0)
-        self._needed[self.requests - 1] = time.monotonic()
+        with self._lock:
+            if self.requests >= self.most:
+                raise ThrottlingException(
+                    f"The serverless variant answers {self.most} requests at a time (MaxConcurrency), and has as many now."
+                )
+            self.requests += 1
+            if len(self._needed) < self.requests:
+                self._needed.append(0.0)
+            self._needed[self.requests - 1] = time.monotonic()
         if self.requests > self.workers:
             self.tell()
 
     def leave(self) -> None:
         """A request is over."""
-        self._needed[self.requests - 1] = time.monotonic()
-        self.requests -= 1
+        with self._lock:
+            self._needed[self.requests - 1] = time.monotonic()
+            self.requests -= 1
 
     def wanted(self, workers: Sequence[Worker]) -> int:
         """How many workers there are to be: one for each request, those kept warm, and those that were of use of late."""

@@ -11,6 +11,7 @@ import secrets
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
@@ -18,8 +19,10 @@ from modelyard.dispatch.context import Context
 from modelyard.dispatch.dispatcher import Dispatcher
 from modelyard.endpoints import queued, store_queued
 from modelyard.endpoints.acting import RoleUnusable, context_of
+from modelyard.endpoints.backlog import metrics
 from modelyard.endpoints.endpoint import Status
 from modelyard.endpoints.hosting import Hosting
+from modelyard.endpoints.model import Name
 from modelyard.endpoints.queued import Queued
 from modelyard.endpoints.queued_answering import Answering, Failed, NotNow, targets
 from modelyard.endpoints.serving import Serving
@@ -84,6 +87,17 @@ class Queueing:
                 self._fill(endpoint, only_expired=True)
             self._fill(endpoint)
 
+    def backlogs(self) -> list[tuple[Name, Mapping[str, float]]]:
+        """The metrics of each asynchronous endpoint that this server runs."""
+        now = self._dispatcher.clock.now()
+        running = [one for one in self._serving.hostings if one.serving is not None and one.serving.is_asynchronous]
+        found = []
+        for hosting in running:
+            with self._dispatcher.storage.read() as tx:
+                backlog = store_queued.backlog(tx, hosting.stored.id)
+            found.append((hosting.stored.endpoint.at, metrics(backlog, self._instances(hosting), now)))
+        return found
+
     def close(self) -> None:
         """Begin nothing more; what runs is begun again by whoever comes after."""
         self._closed = True
@@ -127,9 +141,11 @@ class Queueing:
 
     def _room(self, hosting: Hosting) -> int:
         assert hosting.serving is not None, "it was asked"
+        return self._instances(hosting) * queued.concurrency(hosting.serving.config) - self._counts[hosting.stored.id]
+
+    def _instances(self, hosting: Hosting) -> int:
         route = self._serving.routes.get(hosting.key)
-        instances = 0 if route is None else sum(1 for _ in targets(route))
-        return instances * queued.concurrency(hosting.serving.config) - self._counts[hosting.stored.id]
+        return 0 if route is None else sum(1 for _ in targets(route))
 
     def _begin(self, hosting: Hosting, request: Queued) -> None:
         if request.id in self._running:

@@ -70,6 +70,11 @@ class Serving:
         """An endpoint that this server runs. On any thread."""
         return self._hostings.get(number)
 
+    @property
+    def hostings(self) -> list[Hosting]:
+        """The endpoints that this server runs."""
+        return list(self._hostings.values())
+
     def flush_logs(self) -> None:
         """Keep what containers have printed so far, for tests and tools."""
         self._launching.flush_logs()

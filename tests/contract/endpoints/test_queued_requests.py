@@ -10,6 +10,7 @@ from modelyard.endpoints import store_endpoints, store_queued, worker
 from modelyard.endpoints.deployment import Result
 from modelyard.endpoints.endpoint import Status, endpoint_at, moved
 from modelyard.endpoints.queued import Queued
+from modelyard.endpoints.queueing import Queueing
 from modelyard.storage.interface import Transaction
 
 INVALID, REFUSED = "ValidationException", "ValidationError"
@@ -183,7 +184,14 @@ def test_an_endpoint_takes_its_queue_along(hosting: Hosting) -> None:
     with refused(REFUSED, "^The endpoint .* is an asynchronous one: it is invoked with InvokeEndpointAsync.$"):
         hosting.call("sagemaker-runtime", "InvokeEndpoint", EndpointName=queue.name, **BODY)
     queue.ask()
-    assert queue.backlog().size == 1
+    hosting.yard.clock.advance(30)
+    told = dict(Queueing.of(hosting.yard.house.dispatcher).backlogs())[endpoint_at(ACCOUNT, "us-east-1", queue.name)]
+    assert told == {
+        "ApproximateBacklogSize": 1.0,
+        "ApproximateBacklogSizePerInstance": 1.0,
+        "ApproximateAgeOfOldestRequest": 30.0,
+        "HasBacklogWithoutCapacity": 1.0,
+    }
     hosting.sagemaker("DeleteEndpoint", EndpointName=queue.name)
     mine = {"NameContains": queue.name}
     assert worker.turn_until(hosting.yard.house, lambda: not hosting.sagemaker("ListEndpoints", **mine)["Endpoints"])

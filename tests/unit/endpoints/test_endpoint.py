@@ -105,9 +105,9 @@ def test_variants_retain_their_counts_and_weights() -> None:
         "ProductionVariants": [{"VariantName": "a", "InitialInstanceCount": 1}, {"VariantName": "s", "ServerlessConfig": {}}]
     }
     new = endpoint.variants_of(config)
-    assert new == [Variant("a", 1.0, 1), Variant("s", 1.0, None, {})]
+    assert new == [Variant("a", 1.0, 1), Variant("s", 1.0, serverless={})]
     now = [Variant("a", 0.3, 5), Variant("b", 2.0, 2), Variant("s", 0.7, 4)]
-    assert endpoint.retained(new, now) == [Variant("a", 0.3, 5), Variant("s", 0.7, None, {})]
+    assert endpoint.retained(new, now) == [Variant("a", 0.3, 5), Variant("s", 0.7, serverless={})]
     assert endpoint.retained(new, now, ["DesiredWeight"])[0] == Variant("a", 1.0, 5)
     assert endpoint.retained(new, now, ["DesiredInstanceCount", "DataCaptureConfig"])[0] == Variant("a", 0.3, 1)
     assert endpoint.retained(new, [Variant("c", 9.0, 9)]) == new
@@ -130,7 +130,7 @@ def test_weights_and_capacities_change() -> None:
 def test_serverless_variants_change_by_their_own_member() -> None:
     """Concurrency changes with ServerlessUpdateConfig, never with counts, and the other way round; it stays within its bounds."""
     config = {"MemorySizeInMB": 1024, "MaxConcurrency": 2}
-    now = [Variant("s", 1.0, None, config)]
+    now = [Variant("s", 1.0, serverless=config)]
     assert (now[0].steady, now[0].first) == (0, 1)
     changed = [{"VariantName": "s", "ServerlessUpdateConfig": {"MaxConcurrency": 5, "ProvisionedConcurrency": 3}}]
     [after] = endpoint.reweighted(now, changed, "C")

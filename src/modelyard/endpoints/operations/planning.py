@@ -92,6 +92,10 @@ def _check_asynchronous(hosted: Iterable[Hosted]) -> None:
                 f'The model "{one.model_arn}" has no ExecutionRoleArn, as which an asynchronous endpoint reads requests'
                 " and writes answers."
             )
+        if any(container.definition.get("Mode") == MULTI for container in one.containers):
+            raise ValidationException(
+                f'The model "{one.model_arn}" is a multi-model one: requests that are queued cannot name a TargetModel.'
+            )
         if one.direct:
             raise ValidationException(
                 f'The containers of the model "{one.model_arn}" are invoked directly, which cannot be done through a queue.'
@@ -150,6 +154,7 @@ def _check_serverless(model: Model, at: Name) -> None:
     """What AWS documents as not to be had with serverless variants. Raises ValidationException."""
     refused = {
         "has several containers": len(model.containers) > 1,
+        "is a multi-model one": any(container.definition.get("Mode") == MULTI for container in model.containers),
         "has a VpcConfig": "VpcConfig" in model.document,
         "is isolated from the network": model.document["EnableNetworkIsolation"],
     }
