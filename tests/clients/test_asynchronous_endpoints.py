@@ -38,8 +38,10 @@ def deployer(yard: RunningYard, request: pytest.FixtureRequest) -> Asynchronous:
 @both_databases
 @pytest.mark.documented
 def test_requests_are_answered_into_s3(deployer: Asynchronous):
-    """A request is taken down at once; its answer, of the content type that the model gave it, comes to where it was said."""
-    name = deployer.asynchronous(program(ECHO))
+    """A request is taken down at once; its answer, of the content type that the model gave it, comes to where it was said, and a
+    topic is told."""
+    topic, told = deployer.told()
+    name = deployer.asynchronous(program(ECHO), {"NotificationConfig": {"SuccessTopic": topic}})
     answer = deployer.ask(name, b"hello", InferenceId="mine", Accept="text/plain", CustomAttributes="a=1")
     assert answer["InferenceId"] == "mine"
     assert answer["OutputLocation"].startswith(f"s3://{deployer.bucket}/out/")
@@ -47,6 +49,9 @@ def test_requests_are_answered_into_s3(deployer: Asynchronous):
     found = deployer.result(answer["OutputLocation"])
     headers = {"Content-Type": "text/x-question", "Accept": "text/plain", "X-Amzn-SageMaker-Custom-Attributes": "a=1"}
     assert (json.loads(found["Body"]), found["ContentType"]) == (["hello", headers], "application/x-echo")
+    notified = eventually(told)
+    assert (notified["invocationStatus"], notified["inferenceId"]) == ("Completed", "mine")
+    assert notified["responseParameters"] == {"contentType": "application/x-echo", "outputLocation": answer["OutputLocation"]}
     inline = deployer.runtime.invoke_endpoint_async(
         EndpointName=name, Body=b"inline", ContentType="a/b", S3OutputPathExtension="2026/11", Filename="answer.json"
     )

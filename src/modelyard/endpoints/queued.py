@@ -6,10 +6,11 @@ Functions of values. Sources: "Asynchronous inference" of the SageMaker develope
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from modelyard.endpoints.addresses import in_s3
-from modelyard.endpoints.model import Document, RuleBroken
+from modelyard.endpoints.model import Document, Name, RuleBroken
 
 LARGEST = 1024**3
 """Bytes of an input, and of an answer, as on AWS."""
@@ -23,6 +24,7 @@ CONCURRENCY = 4
 """Requests to one instance at a time, where the configuration does not say how many: AWS "chooses an optimal value"."""
 HEADERS = ("ContentType", "Accept", "CustomAttributes")
 """Members of a request that containers get as headers, besides its InferenceId."""
+TOPICS = ("SuccessTopic", "ErrorTopic")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 _LONGEST_REASON = 1024
 
@@ -58,8 +60,36 @@ class Queued:
     output: Place
     failure: Place | None
     kms_key: str | None
+    topics: Document
+    """`SuccessTopic` and `ErrorTopic`, where there are any."""
     seconds: float
     """How long it may take to be answered."""
+
+    def notification(self, at: Name, now: float, content_type: str | None, failure: str | None) -> Document:
+        """What a topic is told of it, once it is over."""
+        requested: Document = {"endpointName": at.name}
+        if "ContentType" in self.request:
+            requested["contentType"] = self.request["ContentType"]
+        if self.input is not None:
+            requested["inputLocation"] = self.input.uri
+        told: Document = {
+            "awsRegion": at.region,
+            "eventTime": _moment(now),
+            "receivedTime": _moment(self.created),
+            "invocationStatus": "Completed" if failure is None else "Failed",
+            "requestParameters": requested,
+            "inferenceId": self.request["InferenceId"],
+            "eventVersion": "1.0",
+            "eventSource": "aws:sagemaker",
+            "eventName": "InferenceResult",
+        }
+        if failure is None:
+            told["responseParameters"] = {"contentType": content_type, "outputLocation": self.output.uri}
+        else:
+            told["failureReason"] = failure
+            if self.failure is not None:
+                told["responseParameters"] = {"failureLocation": self.failure.uri}
+        return told
 
 
 def config_of(config: Mapping[str, Any]) -> Document | None:
@@ -86,12 +116,8 @@ def check_config(config: Mapping[str, Any]) -> None:
     for member in ("S3OutputPath", "S3FailurePath"):
         if member in output and in_s3(output[member]) is None:
             raise RuleBroken(f"{member} must have the form s3://bucket/prefix on this server, and is {output[member]}.")
-    topics = output.get("NotificationConfig", {})
-    if topics.get("SuccessTopic") or topics.get("ErrorTopic"):
-        raise RuleBroken(
-            "AsyncInferenceConfig asks for notifications to topics of SNS, which this server does not have; the bucket of the "
-            "answers can tell EventBridge of each object that is created."
-        )
+    if output.get("NotificationConfig", {}).get("IncludeInferenceResponseIn"):
+        raise RuleBroken("IncludeInferenceResponseIn cannot be had on this server: notifications say where the response is.")
 
 
 def accepted(asynchronous: Mapping[str, Any], request: Mapping[str, Any], fresh: str) -> Document:
@@ -112,6 +138,7 @@ def accepted(asynchronous: Mapping[str, Any], request: Mapping[str, Any], fresh:
         document["Input"] = _input(request["InputLocation"])
     if "S3FailurePath" in places:
         document["Failure"] = _below(places["S3FailurePath"], "", f"{fresh}-error.out")
+    document["Topics"] = {name: arn for name, arn in places.get("NotificationConfig", {}).items() if name in TOPICS and arn}
     if places.get("KmsKeyId"):
         document["KmsKey"] = places["KmsKeyId"]
     return document
@@ -140,9 +167,14 @@ def from_document(document: Document, **columns: Any) -> Queued:
         output=Place(*document["Output"]),
         failure=Place(*document["Failure"]) if "Failure" in document else None,
         kms_key=document.get("KmsKey"),
+        topics=document["Topics"],
         seconds=float(document["Seconds"]),
         **columns,
     )
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def in_header(reason: str) -> str:

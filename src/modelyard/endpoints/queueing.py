@@ -15,6 +15,9 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
+import orjson
+
+from modelyard.aws.errors import AwsError
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.dispatcher import Dispatcher
 from modelyard.endpoints import queued, store_queued
@@ -27,6 +30,7 @@ from modelyard.endpoints.queued import Queued
 from modelyard.endpoints.queued_answering import Answering, Failed, NotNow, targets
 from modelyard.endpoints.serving import Serving
 from modelyard.endpoints.spool import Spool
+from modelyard.storage.interface import Transaction
 
 CLAIM_SECONDS = 15.0
 RENEW_SECONDS = 4.0
@@ -211,7 +215,7 @@ class Queueing:
             if isinstance(outcome, Spool):
                 with outcome:
                     self._answering.write(self._acting(hosting), request, outcome)
-                self._dispatcher.storage.write(lambda tx: store_queued.over(tx, request))
+                self._over(hosting, request, outcome.content_type, None)
                 return
         except (Failed, NotNow) as error:
             outcome = error
@@ -238,4 +242,22 @@ class Queueing:
             return
         except Failed as error:
             log.error("what became of a request to %s is lost: %s", hosting.stored.endpoint.at.arn, error)
-        self._dispatcher.storage.write(lambda tx: store_queued.over(tx, request))
+        self._over(hosting, request, None, str(failure))
+
+    def _over(self, hosting: Hosting, request: Queued, content_type: str | None, failure: str | None) -> None:
+        """A request is over; in the same transaction that is told to its topic, if it has one for that."""
+        at, now = hosting.stored.endpoint.at, self._dispatcher.clock.now()
+        topic = request.topics.get("SuccessTopic" if failure is None else "ErrorTopic")
+        acting = None if topic is None else self._acting(hosting)
+
+        def work(tx: Transaction) -> None:
+            store_queued.over(tx, request)
+            if acting is None:
+                return
+            told = orjson.dumps(request.notification(at, now, content_type, failure)).decode()
+            try:
+                acting.within(tx).call("sns", "Publish", {"TopicArn": topic, "Message": told})
+            except AwsError as error:
+                log.error("%s is not told of a request to %s: %s", topic, at.arn, error.message)
+
+        self._dispatcher.storage.write(work)

@@ -1,5 +1,6 @@
 """The queue of asynchronous endpoints on every database: what is taken down, by whom it is taken up, and what is refused."""
 
+import json
 from typing import Any
 
 import pytest
@@ -99,8 +100,14 @@ def test_a_request_is_one_servers_until_that_has_not_been_heard_of(hosting: Host
 
 @pytest.mark.documented
 def test_what_waits_too_long_fails(hosting: Hosting) -> None:
-    """With no instance requests wait; once RequestTTLSeconds are over, the reason is where failures go, and others wait on."""
-    queue, clock = Queue(hosting), hosting.yard.clock
+    """With no instance requests wait; once RequestTTLSeconds are over, the reason is where failures go, and a topic is told."""
+    topic = hosting.call("sns", "CreateTopic", Name=hosting.named("late"))["TopicArn"]
+    arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:{hosting.named('told')}"
+    lets = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+    made = hosting.call("sqs", "CreateQueue", QueueName=hosting.named("told"), Attributes={"Policy": document(lets)})
+    raw = {"RawMessageDelivery": "true"}
+    hosting.call("sns", "Subscribe", TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=raw)
+    queue, clock = Queue(hosting, NotificationConfig={"ErrorTopic": topic}), hosting.yard.clock
     short, _ = queue.ask(**BODY, RequestTTLSeconds=60), queue.ask(**BODY)
     bucket, _, key = short["FailureLocation"].removeprefix("s3://").partition("/")
 
@@ -118,6 +125,11 @@ def test_what_waits_too_long_fails(hosting: Hosting) -> None:
         b"The request expired: it waited in the queue for longer than RequestTTLSeconds.",
         "text/plain; charset=utf-8",
     )
+    [message] = hosting.call("sqs", "ReceiveMessage", QueueUrl=made["QueueUrl"])["Messages"]
+    notified = json.loads(message["Body"])
+    assert (notified["invocationStatus"], notified["inferenceId"]) == ("Failed", short["InferenceId"])
+    assert notified["failureReason"] == told["Body"].decode()
+    assert notified["responseParameters"] == {"failureLocation": short["FailureLocation"]}
 
 
 @pytest.mark.documented
@@ -153,13 +165,13 @@ def test_requests_that_are_refused(hosting: Hosting) -> None:
 
 @pytest.mark.ours
 def test_configurations_that_are_refused(hosting: Hosting) -> None:
-    """No place for answers or one outside S3, topics, and a model that runs under no role."""
+    """No place for answers or one outside S3, responses in notifications, and a model that runs under no role."""
     queue = Queue(hosting, serving=False)
-    topic = f"arn:aws:sns:us-east-1:{ACCOUNT}:results"
+    topics = {"IncludeInferenceResponseIn": ["SUCCESS_NOTIFICATION_TOPIC"]}
     cases: tuple[tuple[dict[str, Any], str], ...] = (
         ({"S3OutputPath": None}, "needs an S3OutputPath"),
         ({"S3FailurePath": "https://a/b"}, "^S3FailurePath must have the form s3://bucket/prefix on this server"),
-        ({"NotificationConfig": {"ErrorTopic": topic}}, "notifications to topics of SNS, which this server does not have"),
+        ({"NotificationConfig": topics}, "^IncludeInferenceResponseIn cannot be had on this server"),
         ({"role": False}, "has no ExecutionRoleArn"),
     )
     for number, (output, words) in enumerate(cases):
