@@ -145,7 +145,7 @@ class Deployer:
         found: dict[str, Any] = self.sagemaker.describe_endpoint(EndpointName=endpoint)
         return found
 
-    def settled(self, endpoint: str, status: str = "InService", seconds: float = 40) -> dict[str, Any]:
+    def settled(self, endpoint: str, status: str = "InService", seconds: float = 120) -> dict[str, Any]:
         """The endpoint, once nothing is in progress."""
         found = eventually(
             lambda: (shown := self.described(endpoint))["EndpointStatus"] not in ("Creating", "Updating") and shown, seconds
@@ -217,7 +217,7 @@ class Load:
         self._pool.shutdown()
 
 
-def eventually(found: Callable[[], Any], seconds: float = 30) -> Any:
+def eventually(found: Callable[[], Any], seconds: float = 90) -> Any:
     """What is found, once it is."""
     deadline = time.monotonic() + seconds
     while not (result := found()):

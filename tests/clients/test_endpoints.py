@@ -316,20 +316,11 @@ def test_the_missions_lambda_functions(deployer: Deployer):
 
 @pytest.mark.ours
 def test_what_is_not_there_yet_is_refused(deployer: Deployer):
-    """Shadow and capture configurations can be made; deploying them is refused with the reason."""
+    """A configuration with an explainer can be made; deploying it is refused with the reason."""
     deployer.model("m", program())
-    model = deployer.named("m")
-    of_instances = {"ModelName": model, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
-    capture = {
-        "EnableCapture": True,
-        "InitialSamplingPercentage": 100,
-        "DestinationS3Uri": "s3://b/c",
-        "CaptureOptions": [{"CaptureMode": "Input"}],
-    }
-    for words, variant, more in (
-        ("data capture", of_instances, {"DataCaptureConfig": capture}),
-        ("shadow variants", of_instances, {"ShadowProductionVariants": [{"VariantName": "s", **of_instances}]}),
-    ):
+    variant = {"ModelName": deployer.named("m"), "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    shap = {"ShapConfig": {"ShapBaselineConfig": {"ShapBaseline": "1,2"}}}
+    for words, more in (("online explanations", {"ExplainerConfig": {"ClarifyExplainerConfig": shap}}),):
         name = deployer.named(words.replace(" ", "-"))
         deployer.sagemaker.create_endpoint_config(
             EndpointConfigName=name, ProductionVariants=[{"VariantName": "v", **variant}], **more

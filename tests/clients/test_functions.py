@@ -36,7 +36,7 @@ def invoke(yard: RunningYard, name: str, event: object = None, **more: Any) -> t
     return (json.loads(payload) if payload else None), answer
 
 
-def eventually(found: Callable[[], Any], seconds: float = 20) -> Any:
+def eventually(found: Callable[[], Any], seconds: float = 90) -> Any:
     """What is found, once it is."""
     deadline = time.monotonic() + seconds
     while not (result := found()):
@@ -359,7 +359,7 @@ def test_asynchronous_invocation_is_told_where_it_is_said(yard: RunningYard, run
     )
     answer = client.invoke(FunctionName="events", InvocationType="Event", Payload='"good"')
     assert answer["StatusCode"] == 202
-    good = eventually(lambda: messages_of(yard, told))[0]
+    good = eventually(lambda: messages_of(yard, told), 120)[0]
     body = json.loads(good["Body"])
     assert (body["requestContext"]["condition"], body["responsePayload"]) == ("Success", "good")
     assert body["requestContext"]["requestId"] == answer["ResponseMetadata"]["RequestId"]
@@ -505,7 +505,7 @@ def test_schedule_invokes_a_function(yard: RunningYard, runs_as: str):
     caller = iam.create_role(RoleName="schedules", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
     iam.put_role_policy(RoleName="schedules", PolicyName="invokes", PolicyDocument=policy)
-    moment = time.strftime("at(%Y-%m-%dT%H:%M:%S)", time.gmtime(time.time() + 1))
+    moment = time.strftime("at(%Y-%m-%dT%H:%M:%S)", time.gmtime(time.time() + 5))
     yard.client("scheduler").create_schedule(
         Name="once",
         ScheduleExpression=moment,

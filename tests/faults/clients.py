@@ -24,7 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 GROUP = "faults"
 BUCKET = "faults"
 PART = 5 * 1024 * 1024
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 TRY_AGAIN = {"ServiceUnavailable", "SlowDown", "ThrottlingException", "Throttling", "InsufficientStorage"}
 
 

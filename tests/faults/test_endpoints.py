@@ -59,6 +59,27 @@ def test_endpoints_are_back_after_a_kill(own_yard: RunningYard):
     assert deployer.invoke(name) == b"two"
 
 
+def test_what_was_captured_is_kept_by_a_server_that_stops(own_yard: RunningYard):
+    """Every request that was answered before a server was told to stop is in S3 when it runs again."""
+    deployer = Deployer(own_yard, "capture")
+    deployer.model("m", says("m"), ExecutionRoleArn=deployer.role("writes", "s3:*"))
+    capture = {
+        "InitialSamplingPercentage": 100,
+        "DestinationS3Uri": f"s3://{deployer.bucket}/captured",
+        "CaptureOptions": [{"CaptureMode": "Input"}],
+    }
+    name = deployer.config("m", DataCaptureConfig=capture)
+    deployer.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    deployer.settled(name)
+    for _ in range(30):
+        deployer.invoke(name)
+    own_yard.stop()
+    own_yard.start()
+    listed = deployer.s3.list_objects_v2(Bucket=deployer.bucket, Prefix="captured/")["Contents"]
+    files = [deployer.s3.get_object(Bucket=deployer.bucket, Key=one["Key"])["Body"].read() for one in listed]
+    assert sum(file.count(b"\n") for file in files) == 30
+
+
 def test_workers_that_die_cost_no_request(own_yard: RunningYard):
     """One worker of three is killed again and again while requests keep coming: each is answered, and workers are replaced."""
     deployer = Deployer(own_yard, "chaos")

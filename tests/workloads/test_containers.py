@@ -167,8 +167,8 @@ def test_an_engine_that_is_not_there_is_told():
 
 
 def test_images_run_by_their_own_program_and_only_as_they_were_recorded(containers: Containers, engine: str):
-    """`IMAGE serve` runs the image's own program, as root if it says so, who cannot look into the doorman; another digest than was
-    recorded is refused, and no image is none."""
+    """`IMAGE serve` runs the image's own program, as root if it says so, who cannot look into the doorman; another digest than
+    was recorded is refused, and no image is none."""
     with client_of(engine) as client:
         digest = image_of_a_shell(client, SHELL)
     task = ImageTask(SHELL, None, "serve", Path("/nowhere"))

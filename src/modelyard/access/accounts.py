@@ -116,7 +116,8 @@ def _execution_role(tx: Transaction, account: str, administrator: Identity, ids:
 
 def _execution_policy(role_arn: str) -> dict[str, object]:
     """What AmazonSageMakerFullAccess leaves out: any bucket, functions, queues, events, keys, and passing the role itself on."""
-    services = ["s3:*", "lambda:*", "sqs:*", "sns:*", "events:*", "scheduler:*", "ecr:*", "kms:*", "logs:*", "cloudwatch:*", "modelyard:*"]
+    names = ("s3", "lambda", "sqs", "sns", "events", "scheduler", "ecr", "kms", "logs", "cloudwatch", "modelyard")
+    services = [f"{name}:*" for name in names]
     identity = ["iam:GetRole", "iam:ListRoles", "iam:PassRole", "iam:SimulatePrincipalPolicy", "iam:ListAttachedRolePolicies"]
     return {
         "Version": "2012-10-17",

@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from modelyard.aws.errors import ValidationException
 
 _NONCE_BYTES = 12
+_FIRST = b"\x01"
+"""What tokens begin with, so that none begins with a hyphen: command lines would take it for an option."""
 _LONGEST = 8192
 
 
@@ -36,7 +38,7 @@ class Tokens:
         query, content = _query(query_fingerprint), orjson.dumps(cursor)
         # Worked out from what it is for, so that no two things have one nonce, and the same place has the same token.
         nonce = hmac.digest(self._secret, len(query).to_bytes(8, "big") + query + content, hashlib.sha256)[:_NONCE_BYTES]
-        sealed = nonce + self._cipher.encrypt(nonce, content, query)
+        sealed = _FIRST + nonce + self._cipher.encrypt(nonce, content, query)
         return base64.urlsafe_b64encode(sealed).decode("ascii").rstrip("=")
 
     def open(self, token: str, query_fingerprint: Mapping[str, Any]) -> list[Any]:
@@ -45,10 +47,13 @@ class Tokens:
             if len(token) > _LONGEST:
                 raise ValueError
             sealed = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
+            if not sealed.startswith(_FIRST):
+                raise ValueError
         except (binascii.Error, ValueError):
             raise _invalid() from None
+        nonce, encrypted = sealed[len(_FIRST) :][:_NONCE_BYTES], sealed[len(_FIRST) + _NONCE_BYTES :]
         try:
-            content = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _query(query_fingerprint))
+            content = self._cipher.decrypt(nonce, encrypted, _query(query_fingerprint))
         except (InvalidTag, ValueError):
             raise _invalid() from None
         cursor: list[Any] = orjson.loads(content)

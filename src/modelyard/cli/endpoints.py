@@ -76,9 +76,9 @@ def history(
         found = _all(call, "modelyard", "ListEndpointDeployments", "Deployments", EndpointName=endpoint)
     rows = []
     for one in found:
-        containers = [container for variant in one["Variants"] for container in variant["Containers"]]
+        parts = [_packaged(container) + _role(variant) for variant in one["Variants"] for container in variant["Containers"]]
         number = f"{one['DeploymentNumber']} *" if one["Current"] and output is Format.TABLE else one["DeploymentNumber"]
-        rows.append({**_shown(one), "DeploymentNumber": number, "What": ", ".join(_packaged(one) for one in containers)})
+        rows.append({**_shown(one), "DeploymentNumber": number, "What": ", ".join(parts)})
     print_rows(rows, HISTORY, output)
 
 
@@ -95,7 +95,7 @@ def where(
     with as_root(settings_of(data), account, region) as call:
         arn = version_arn(version, call.region, call.account)
         found = _all(call, "modelyard", "ListVersionDeployments", "Deployments", ModelPackageArn=arn, IncludePast=past)
-    print_rows([{**_shown(one), "What": one["Container"]["Image"]} for one in found], WHERE, output)
+    print_rows([{**_shown(one), "What": one["Container"]["Image"] + _role(one)} for one in found], WHERE, output)
 
 
 @app.command("rollback")
@@ -195,6 +195,11 @@ def _all(call: Call, service: str, operation: str, member: str, **request: Any) 
 def _packaged(container: Mapping[str, Any]) -> str:
     arn = container.get("ModelPackageArn")
     return arn.partition("model-package/")[2] if arn else str(container["Image"])
+
+
+def _role(variant: Mapping[str, Any]) -> str:
+    """What to say of a variant that answers nobody."""
+    return " (shadow)" if variant.get("Shadow") else ""
 
 
 def _shown(one: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from modelyard.endpoints import capture
 from modelyard.endpoints.deployment import Deployment, Stored
 from modelyard.endpoints.endpoint import Status
 from modelyard.endpoints.model import Document
@@ -22,8 +23,11 @@ def described(stored: Stored, serving: Deployment | None, pending: Deployment | 
         "LastModifiedTime": stored.modified,
     }
     if serving is not None:
-        shown["ProductionVariants"] = variants(serving, stored.state.get("Current", {}), pending)
+        shown |= variants(serving, stored.state.get("Current", {}), pending)
         shown |= {member: serving.config[member] for member in COPIED if member in serving.config}
+        captured = capture.summary(serving.config)
+        if captured is not None:
+            shown["DataCaptureConfig"] = captured
     if core.failure_reason is not None:
         shown["FailureReason"] = core.failure_reason
     if core.last_deployment:
@@ -37,21 +41,22 @@ def summary(stored: Stored, pending: Deployment) -> Document:
     """PendingDeploymentSummary."""
     shown = variants(pending, stored.state.get("Pending", {}))
     stage = stored.state.get("Stage")
-    for variant in shown:
+    for variant in (one for listed in shown.values() for one in listed):
         instance_type = pending.hosted[variant["VariantName"]].instance_type
         if instance_type:
             variant["InstanceType"] = instance_type
         if stage is not None:
             variant["VariantStatus"] = [stage]
-    return {"EndpointConfigName": pending.config_name, "ProductionVariants": shown, "StartTime": pending.started}
+    return {"EndpointConfigName": pending.config_name, **shown, "StartTime": pending.started}
 
 
-def variants(deployment: Deployment, seen: Mapping[str, Any], wanted: Deployment | None = None) -> list[Document]:
-    """The variants of a deployment, with what was seen of each; `wanted` may already want other counts and weights of them."""
+def variants(deployment: Deployment, seen: Mapping[str, Any], wanted: Deployment | None = None) -> Document:
+    """ProductionVariants, and ShadowProductionVariants where there are any, with what was seen of each; `wanted` may already want
+    other counts and weights of them."""
     desired = {variant.name: variant for variant in deployment.variants}
     if wanted is not None and wanted.plan == deployment.plan:
         desired |= {variant.name: variant for variant in wanted.variants}
-    found = []
+    found: Document = {"ProductionVariants": []}
     for variant in deployment.variants:
         now = seen.get(variant.name, {})
         shown = {
@@ -66,7 +71,7 @@ def variants(deployment: Deployment, seen: Mapping[str, Any], wanted: Deployment
         else:
             shown["CurrentServerlessConfig"] = variant.serverless
             shown["DesiredServerlessConfig"] = desired[variant.name].serverless
-        found.append(shown)
+        found.setdefault("ShadowProductionVariants" if variant.shadow else "ProductionVariants", []).append(shown)
     return found
 
 

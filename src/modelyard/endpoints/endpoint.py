@@ -130,6 +130,8 @@ class Variant:
     weight: float
     instances: int | None = None
     """None for a serverless one."""
+    shadow: bool = False
+    """Whether it is asked what the production variant is asked, and answers nobody."""
     serverless: Document | None = None
     """The ServerlessConfig of a serverless one."""
 
@@ -147,15 +149,17 @@ class Variant:
 
 
 def variants_of(config: Mapping[str, Any]) -> list[Variant]:
-    """The production variants of a configuration, as DescribeEndpointConfig answers it."""
+    """The variants of a configuration, as DescribeEndpointConfig answers it."""
     return [
         Variant(
             one["VariantName"],
             one.get("InitialVariantWeight", 1.0),
             one.get("InitialInstanceCount"),
-            serverless=one.get("ServerlessConfig"),
+            shadow,
+            one.get("ServerlessConfig"),
         )
-        for one in config["ProductionVariants"]
+        for member, shadow in (("ProductionVariants", False), ("ShadowProductionVariants", True))
+        for one in config.get(member, ())
     ]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from modelyard.endpoints.capture import bucket_and_prefix
 from modelyard.endpoints.model import Name, RuleBroken
 
 Document = dict[str, Any]
@@ -71,6 +72,8 @@ def check(request: Mapping[str, Any]) -> None:
         raise RuleBroken("At least one production variant must have an InitialVariantWeight greater than 0.")
     _check_shadows(request)
     _check_serverless(request)
+    if "DataCaptureConfig" in request and bucket_and_prefix(request["DataCaptureConfig"]["DestinationS3Uri"]) is None:
+        raise RuleBroken("The DestinationS3Uri of the DataCaptureConfig must be of the form s3://bucket/prefix.")
     if "AsyncInferenceConfig" in request and len(names) > 1:
         raise RuleBroken("An endpoint configuration with an AsyncInferenceConfig can have one production variant only.")
 

@@ -75,6 +75,7 @@ def _in_milliseconds(value: Any) -> Any:
 def deployed(tx: Transaction, stored: Stored, deployment: Deployment, change: str, now: float) -> None:
     """Versions are served by an endpoint from now on (`Deployed`), or not any more (`Withdrawn`)."""
     at = stored.endpoint.at
+    shadows = [one.name for one in deployment.variants if one.shadow]
     for variant, hosted in deployment.hosted.items():
         for package in hosted.packages:
             account, region, group_key = owner_of_package(package)
@@ -90,6 +91,7 @@ def deployed(tx: Transaction, stored: Stored, deployment: Deployment, change: st
                     "EndpointArn": at.arn,
                     "EndpointName": at.name,
                     "VariantName": variant,
+                    **({"Shadow": True} if variant in shadows else {}),
                     "ModelName": hosted.model_name,
                     "ModelArn": hosted.model_arn,
                     "EndpointConfigName": deployment.config_name,

@@ -7,12 +7,14 @@ from modelyard.endpoints import wakening
 from modelyard.endpoints.deployment import FIRST, Deployment, Kind, Result, Stored
 from modelyard.endpoints.endpoint import Status, Variant
 from modelyard.endpoints.fleet import Fleet, Launch
-from modelyard.endpoints.model import Document
+from modelyard.endpoints.model import Document, Name
 from modelyard.endpoints.pool import Patience, Pool
 from modelyard.endpoints.rollout import Outcome, Rollout
 from modelyard.endpoints.routes import FleetRoute, Key, Route, VariantRoute
 
 Alarms = Callable[[Stored, Deployment], Sequence[str]]
+Attach = Callable[[Name, Deployment, Sequence[VariantRoute]], Sequence[VariantRoute]]
+"""The production variants among a deployment's routes, each with what happens beside its answers."""
 
 
 @dataclass(slots=True)
@@ -20,6 +22,8 @@ class Hosting:
     """An endpoint that is run."""
 
     stored: Stored
+    attach: Attach
+    """Has happen beside answers what deployments ask for."""
     patience: Patience
     """Of its serverless variants."""
     serving: Deployment | None = None
@@ -127,7 +131,9 @@ class Hosting:
     def _route(self, *fleets: tuple[float, Deployment | None]) -> Route:
         """The last fleet is that of what the endpoint is said to serve."""
         routed = [
-            _fleet_route(share, one.variants, self.fleets.get(one.plan)) for share, one in fleets if one is not None and share > 0
+            FleetRoute(share, self.attach(self.stored.endpoint.at, one, _routes(one.variants, self.fleets.get(one.plan))))
+            for share, one in fleets
+            if one is not None and share > 0
         ]
         serves = fleets[-1][1]
         return Route(self.stored.endpoint.at.name, routed, serves is not None and serves.is_asynchronous)
@@ -153,7 +159,7 @@ def _seen(deployment: Deployment | None, fleets: Mapping[int, Fleet], share: flo
     return {one.name: {"Count": counts.get(one.name, 0), "Weight": one.weight if share else 0.0} for one in deployment.variants}
 
 
-def _fleet_route(share: float, variants: Sequence[Variant], fleet: Fleet | None) -> FleetRoute:
+def _routes(variants: Sequence[Variant], fleet: Fleet | None) -> Sequence[VariantRoute]:
     squads = {} if fleet is None else fleet.squads
 
     def routed(one: Variant) -> VariantRoute:
@@ -162,4 +168,4 @@ def _fleet_route(share: float, variants: Sequence[Variant], fleet: Fleet | None)
             return VariantRoute(one.name, one.weight, [])
         return VariantRoute(one.name, one.weight, squad.healthy, squad.pool)
 
-    return FleetRoute(share, [routed(one) for one in variants])
+    return [routed(one) for one in variants]

@@ -63,7 +63,7 @@ class Launching:
         self._runtime = runtime
         self._backend = backend
         self._files = ModelFiles(dispatcher.settings.data / "endpoints" / "models")
-        self._lines = LogLines("endpoint-logs")
+        self.lines = LogLines("endpoint-logs")
         self._threads = ThreadPoolExecutor(STARTS, thread_name_prefix="endpoint-start")
         self._desks = ThreadPoolExecutor(2, thread_name_prefix="endpoint-credentials")
 
@@ -76,7 +76,7 @@ class Launching:
 
     def flush_logs(self) -> None:
         """Keep what containers have printed so far."""
-        self._lines.flush()
+        self.lines.flush()
 
     def clear_away(self) -> None:
         """Remove model data that nobody has run for long."""
@@ -86,7 +86,7 @@ class Launching:
         """Start nothing more, and keep what was printed."""
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._desks.shutdown(wait=True, cancel_futures=True)
-        self._lines.close()
+        self.lines.close()
 
     # --- on a thread for starts -----------------------------------------------------------------
 
@@ -129,7 +129,7 @@ class Launching:
         stream = self._stream(instance, part)
 
         def hear(line: bytes) -> None:
-            self._lines.write(stream, line.decode("utf-8", "replace"))
+            self.lines.write(stream, line.decode("utf-8", "replace"))
 
         def ended(how: Ended) -> None:
             instance.container_ended(part.name, how)

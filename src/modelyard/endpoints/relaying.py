@@ -8,9 +8,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from modelyard.aws.errors import AwsError
+from modelyard.endpoints.capture import Event
 from modelyard.endpoints.instance import Container, Instance, State
 from modelyard.endpoints.pool import Seat
 from modelyard.endpoints.routes import Key, Routes, VariantRoute
@@ -52,6 +53,14 @@ def invalid(text: str) -> AwsError:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What was decided of a request as it came."""
+
+    event: Event | None
+    """As what it is captured; None where it is not."""
+
+
+@dataclass(slots=True)
 class Invocation:
     """A request to an endpoint."""
 
@@ -59,6 +68,22 @@ class Invocation:
     name: str
     request: Request
     streams: bool = False
+    variant: VariantRoute | None = None
+    """Set for a copy to a shadow variant: it goes nowhere else."""
+    seen: Seen | None = None
+    """Set by the first witness of it, if it has any."""
+
+
+class Witness(Protocol):
+    """Sees the requests to a variant, and what they are answered with; nobody waits for what it makes of that."""
+
+    def asked(self, invocation: Invocation) -> Seen:
+        """A request is on its way for the first time."""
+        ...
+
+    def answered(self, invocation: Invocation, answered: dict[str, Any]) -> dict[str, Any]:
+        """It was answered, with what is handed on."""
+        ...
 
 
 class Relay:
@@ -112,6 +137,8 @@ class Relay:
 
     def _variant(self, invocation: Invocation) -> VariantRoute | None:
         """The variant for a request; None for an endpoint that is not run here yet. Raises AwsError."""
+        if invocation.variant is not None:
+            return invocation.variant
         route = self.routes.get(invocation.key)
         if route is None:
             return None
@@ -135,6 +162,9 @@ class Relay:
 
     async def _ask(self, invocation: Invocation, variant: VariantRoute, instance: Instance) -> dict[str, Any]:
         request = invocation.request
+        witness: Witness | None = variant.beside
+        if witness is not None and invocation.seen is None:
+            invocation.seen = witness.asked(invocation)
         body, content_type, accept = request["Body"], request.get("ContentType"), request.get("Accept")
         containers = self._containers(instance, request.get("TargetContainerHostname"))
         last = containers[-1]
@@ -153,7 +183,7 @@ class Relay:
             shown["Pieces"] = answer.pieces
         else:
             shown["Body"] = answer.body
-        return shown
+        return shown if witness is None else witness.answered(invocation, shown)
 
     def _containers(self, instance: Instance, hostname: str | None) -> list[Container]:
         if not instance.hosted.direct:

@@ -48,8 +48,9 @@ class Rollout:
     @classmethod
     def of(cls, deployment: Deployment) -> "Rollout":
         """That of a deployment to a fleet of its own."""
-        # An asynchronous endpoint may have no instance at the moment.
-        total = max(1, sum(deployment.counts.values()))
+        # Sizes are those of what answers: shadows come and go in the same parts. An asynchronous one may have none.
+        shadows = {variant.name for variant in deployment.variants if variant.shadow}
+        total = max(1, sum(count for name, count in deployment.counts.items() if name not in shadows))
         return cls(deployment, traffic.stages(deployment.policy, total))
 
     @property

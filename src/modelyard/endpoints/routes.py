@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from modelyard.endpoints.pool import Pool
 
@@ -28,6 +28,8 @@ class VariantRoute:
     pool: Pool | None = None
     """Of a serverless variant."""
     turn: int = 0
+    beside: Any = None
+    """What happens beside its answers (`relaying.Witness`), where anything does."""
 
     def next(self, but: Sequence[Target] = ()) -> Target | None:
         """The instance that has least to do, of several one after the other; None when there is none but those."""

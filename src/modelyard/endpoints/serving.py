@@ -17,6 +17,7 @@ from modelyard.dispatch.tags import forget_tags, tags_of
 from modelyard.endpoints import endpoint, events_endpoints, queued, store_owners, store_queued, wakening
 from modelyard.endpoints import store_endpoints as store
 from modelyard.endpoints.acting import context_of
+from modelyard.endpoints.beside import Besides
 from modelyard.endpoints.deployment import FIRST, Deployment, Kind, Result, Stored, holder
 from modelyard.endpoints.endpoint import Status
 from modelyard.endpoints.fleet import instance_id
@@ -49,6 +50,7 @@ class Serving:
         self.forwarding = Forwarding(self.loop, self._patience.start)
         self.ownership = Ownership(dispatcher)
         self._launching = Launching(dispatcher, self._runtime, backend_of(dispatcher))
+        self._besides = Besides.of(dispatcher, self.relay, self._launching.lines)
         self._hostings: dict[int, Hosting] = {}
         self._deployments: dict[int, Deployment] = {}
         self._revisions: dict[int, int] = {}
@@ -87,6 +89,7 @@ class Serving:
                 self.routes.put(hosting.key, None)
                 for fleet in hosting.fleets.values():
                     fleet.abandon()
+            self._besides.close()
             self._launching.close()
             self.ownership.close()
 
@@ -115,7 +118,7 @@ class Serving:
         stored = store_owners.owned(tx, number, self.ownership.name)
         if stored is None:
             return
-        hosting = self._hostings.setdefault(number, Hosting(stored, self._patience))
+        hosting = self._hostings.setdefault(number, Hosting(stored, self._besides.attach, self._patience))
         hosting.read(stored, lambda one: self._deployment(tx, one))
         self._revisions[number] = stored.revision
         needed = {stored.serving, stored.pending}

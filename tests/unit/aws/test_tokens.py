@@ -30,3 +30,9 @@ def test_a_token_does_not_show_where_it_goes_on() -> None:
     token = Tokens(b"secret").seal(QUERY, ["confidential-project", 7])
     read = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
     assert b"confidential" not in read
+
+
+def test_no_token_looks_like_an_option_of_a_command() -> None:
+    """Tokens, receipt handles among them, are arguments of the AWS CLI, which takes what begins with a hyphen for an option."""
+    tokens = Tokens(b"secret")
+    assert {tokens.seal(QUERY, [number])[0] for number in range(200)} == {"A"}

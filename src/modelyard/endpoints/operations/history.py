@@ -70,7 +70,9 @@ def _variant(deployment: Deployment, name: str) -> Request:
         "Weight": wanted.weight,
         "Containers": [_container(one) for one in hosted.containers],
     }
-    return {**shown, "InstanceType": hosted.instance_type} if hosted.instance_type else shown
+    if hosted.instance_type:
+        shown["InstanceType"] = hosted.instance_type
+    return {**shown, "Shadow": True} if wanted.shadow else shown
 
 
 def _container(container: Runnable) -> Request:
@@ -118,7 +120,7 @@ def _use(context: Context, use: Use) -> Request:
         "EndpointConfigName": deployed.config_name,
         "Since": deployed.ended if deployed.ended is not None else deployed.started,
         "StartedBy": deployed.started_by,
-        **{name: variant[name] for name in ("VariantName", "ModelName", "InstanceType", "InstanceCount", "Weight")},
+        **{name: value for name, value in variant.items() if name != "Containers"},
         "Container": variant["Containers"][0],
     }
     if use.until is not None:

@@ -12,6 +12,7 @@ from modelyard.dispatch.context import Context
 from modelyard.endpoints import endpoint_config, queued, store
 from modelyard.endpoints import store_endpoints as endpoints
 from modelyard.endpoints.addresses import IMAGE, MOST_OBJECTS, PREFIX, in_s3
+from modelyard.endpoints.capture import capture_of
 from modelyard.endpoints.deployment import FIRST_CHECK_SECONDS, Hosted, Kind, holder
 from modelyard.endpoints.endpoint import Variant
 from modelyard.endpoints.model import DIRECT, MULTI, Artifact, Document, Model, Name, RuleBroken
@@ -23,7 +24,6 @@ from modelyard.endpoints.permissions import SERVICE, named
 MOST_INSTANCES = 64
 """Of an endpoint: they all run on this machine."""
 NOT_HERE_YET = {
-    "ShadowProductionVariants": "shadow variants",
     "ExplainerConfig": "online explanations",
 }
 
@@ -41,8 +41,6 @@ def config_of(context: Context, name: str) -> Document:
             refused = "inference components"
         elif "InstancePools" in variant:
             refused = "instance pools"
-    if config.get("DataCaptureConfig", {}).get("EnableCapture"):
-        refused = "data capture"
     if refused is not None:
         raise ValidationException(f'The endpoint configuration "{at.arn}" asks for {refused}, which this server does not have.')
     try:
@@ -61,7 +59,7 @@ def check_counts(variants: Sequence[Variant], config: Document) -> None:
         )
     if queued.config_of(config) is None and any(variant.instances == 0 for variant in variants):
         raise ValidationException("A variant needs at least one instance: only those of asynchronous endpoints have none.")
-    if not sum(variant.weight for variant in variants):
+    if not sum(variant.weight for variant in variants if not variant.shadow):
         raise ValidationException("At least one production variant must have a weight greater than 0.")
 
 
@@ -77,15 +75,22 @@ def plan(
     check_counts(variants, config)
     name = config["EndpointConfigName"]
     number = endpoints.begin(context.tx, endpoint, kind, name, context.principal.arn, context.now)
-    hosted = {variant["VariantName"]: _hosted(context, holder(number), variant) for variant in config["ProductionVariants"]}
+    hosted = {one["VariantName"]: _hosted(context, holder(number), one) for one in endpoint_config.variants(config)}
     if queued.config_of(config) is not None:
-        _check_asynchronous(hosted.values())
+        _check_asynchronous(hosted.values(), config)
+    for one in hosted.values() if capture_of(config) is not None else ():
+        if one.role is None:
+            raise ValidationException(
+                f'Data is captured as the execution role of its model, and the model "{one.model_arn}" has no ExecutionRoleArn.'
+            )
     endpoints.fill(context.tx, number, number, policy, config, variants, hosted)
     return number
 
 
-def _check_asynchronous(hosted: Iterable[Hosted]) -> None:
+def _check_asynchronous(hosted: Iterable[Hosted], config: Document) -> None:
     """Whether models can be asked through a queue. Raises ValidationException."""
+    if capture_of(config) is not None:
+        raise ValidationException("Data of asynchronous endpoints is not captured on this server: it is in S3 in any case.")
     for one in hosted:
         if one.role is None:
             raise ValidationException(

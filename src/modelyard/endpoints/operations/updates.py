@@ -12,7 +12,7 @@ from modelyard.endpoints import endpoint
 from modelyard.endpoints import store as configs
 from modelyard.endpoints import store_endpoints as store
 from modelyard.endpoints.deployment import Deployment, Kind, Stored
-from modelyard.endpoints.endpoint import Variant, variants_of
+from modelyard.endpoints.endpoint import CAPTURE, Variant, variants_of
 from modelyard.endpoints.model import RuleBroken
 from modelyard.endpoints.operations import planning
 from modelyard.endpoints.operations.endpoint_configs import missing as missing_config
@@ -59,7 +59,7 @@ def update_endpoint(context: Context, request: Request) -> Request:
     before = named(context, "endpoint-config", stored.endpoint.config_name)
     if configs.document(context.tx, before) is None:
         raise missing_config(before)
-    config = planning.config_of(context, request["EndpointConfigName"])
+    config = _captured(request, planning.config_of(context, request["EndpointConfigName"]), serving)
     retain = request.get("RetainDeploymentConfig", False)
     given = request.get("DeploymentConfig")
     if retain and given is not None:
@@ -79,6 +79,14 @@ def _variants(request: Request, config: Request, serving: Deployment) -> Sequenc
             raise ValidationException("ExcludeRetainedVariantProperties can only be specified with RetainAllVariantProperties.")
         return variants_of(config)
     return endpoint.retained(variants_of(config), serving.variants, excluded)
+
+
+def _captured(request: Request, config: Request, serving: Deployment) -> Request:
+    """The new configuration with the data capture that the request retains: that of now, where there is one."""
+    excluded = [one["VariantPropertyType"] for one in request.get("ExcludeRetainedVariantProperties", ())]
+    if not request.get("RetainAllVariantProperties") or CAPTURE in excluded or CAPTURE not in serving.config:
+        return config
+    return {**config, CAPTURE: serving.config[CAPTURE]}
 
 
 @operation(
