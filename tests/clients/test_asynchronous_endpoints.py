@@ -156,7 +156,7 @@ def invoke(body, headers):
     uri = deployer.upload("sdk", packed(serve=program(part)))
     command = [client_environment("sdk2"), PROGRAMS / "sdk2_asynchronous.py", uri, IMAGE, deployer.named("sdk")]
     environment = deployer.yard.environment(profile="execution-role")
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout.splitlines()[-1])
     first, second, third = told["answers"]
