@@ -9,13 +9,20 @@ from tests.sandboxes import why_none
 
 SANDBOXED = (
     "contract/functions",
+    "contract/scaling",
     "workloads",
     "clients/test_functions.py",
     "clients/test_endpoints.py",
+    "clients/test_transform.py",
+    "clients/test_validation_profiles.py",
+    "clients/test_endpoint_metrics.py",
+    "clients/test_scaling.py",
     "clients/test_endpoint_recovery.py",
     "clients/test_served_images.py",
     "faults/test_functions.py",
     "faults/test_endpoints.py",
+    "faults/test_transform.py",
+    "faults/test_scaling.py",
 )
 """Tests that run code in sandboxes, which not every machine lets us make."""
 

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 import zlib
 from pathlib import Path
 
@@ -124,7 +125,8 @@ def test_what_is_not_answered_has_a_reason(deployer: Asynchronous):
 
 @pytest.mark.documented
 def test_requests_wait_for_an_instance_and_may_be_large(deployer: Asynchronous):
-    """An endpoint without instances takes requests, and answers once it has one: many megabytes too, and encrypted."""
+    """An endpoint without instances takes requests, and answers once it has one: many megabytes too, and encrypted.
+    What waits is a metric."""
     key = deployer.yard.client("kms").create_key()["KeyMetadata"]["Arn"]
     name = deployer.asynchronous(program(ECHO), {"KmsKeyId": key})
 
@@ -138,9 +140,26 @@ def test_requests_wait_for_an_instance_and_may_be_large(deployer: Asynchronous):
     large = bytes(range(256)) * 4096 * 24
     asked = deployer.ask(name, large)
     assert deployer.found(asked["OutputLocation"]) is None
+    for metric in ("ApproximateBacklogSize", "HasBacklogWithoutCapacity"):
+        assert eventually(lambda metric=metric: _published(deployer, name, metric), 60) == 1.0
     scale(1)
     found = deployer.result(asked["OutputLocation"])
     assert (found["Body"] == large, found["ServerSideEncryption"], found["SSEKMSKeyId"]) == (True, "aws:kms", key)
+
+
+def _published(deployer: Asynchronous, name: str, metric: str) -> float:
+    """The largest value of a metric of an endpoint; 0 where there is none yet."""
+    now = time.time()
+    found = deployer.yard.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/SageMaker",
+        MetricName=metric,
+        Dimensions=[{"Name": "EndpointName", "Value": name}],
+        StartTime=now - 600,
+        EndTime=now + 60,
+        Period=60,
+        Statistics=["Maximum"],
+    )
+    return max((point["Maximum"] for point in found["Datapoints"]), default=0.0)
 
 
 @pytest.mark.seen

@@ -53,9 +53,9 @@ class FuzzedYard(RunningYard):
         """A number that changes when anything in the database does, but for what is told of refusals, and of what was read."""
         if self._watch is None:
             return 0
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not self._caught_up():
-            assert time.monotonic() < deadline, "events are not read"
+            assert time.monotonic() < deadline, "events are not read, or jobs do not end"
             time.sleep(0.005)
         (version,) = self._watch.execute("PRAGMA data_version").fetchone()
         if version != self._seen[0]:
@@ -63,8 +63,11 @@ class FuzzedYard(RunningYard):
         return self._seen[1]
 
     def _caught_up(self) -> bool:
-        """Whether lineage knows of all that happened, so that it does not change by itself any more."""
-        query = "SELECT (SELECT coalesce(max(place), 0) FROM event) <= (SELECT place FROM event_reader WHERE name = 'lineage')"
+        """Whether lineage knows of all that happened, and jobs have ended, so that nothing changes by itself any more."""
+        query = (
+            "SELECT (SELECT coalesce(max(place), 0) FROM event) <= (SELECT place FROM event_reader WHERE name = 'lineage')"
+            " AND NOT EXISTS (SELECT 1 FROM transform_job WHERE ended IS NULL) AND NOT EXISTS (SELECT 1 FROM package_validation)"
+        )
         assert self._watch is not None
         return bool(self._watch.execute(query).fetchone()[0])
 

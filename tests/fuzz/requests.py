@@ -179,6 +179,10 @@ def _of_pattern(pattern: str) -> st.SearchStrategy[str]:
         return st.text(alphabet, min_size=1, max_size=24)
     if r"\p{ASCII}" in pattern or r"\p{Print}" in pattern:  # as much as these patterns admit anyway
         return st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=24)
+    if r"\uD800\uDC00-\uDBFF\uDFFF" in pattern:  # Java's pairs of surrogates, which `re` does not know: all that is printed
+        return st.text(
+            st.characters(codec="utf-8", min_codepoint=0x20, exclude_characters="\ufffe\uffff"), min_size=1, max_size=30
+        )
     if pattern in (r"[\S\s]*", r"[\S\s]+"):
         return st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=30)
     alphabet = st.characters(codec="utf-8", exclude_characters="\0\n\r\x85\u2028\u2029")

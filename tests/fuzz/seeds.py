@@ -30,6 +30,11 @@ TOPIC = "arn:aws:sns:us-east-1:111122223333:fuzz-topic"
 LOG_GROUP = "arn:aws:logs:us-east-1:111122223333:log-group:/fuzz"
 ALARM = "arn:aws:cloudwatch:us-east-1:111122223333:alarm:fuzz-alarm"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
+SCALED = {
+    "ServiceNamespace": "sagemaker",
+    "ResourceId": "endpoint/fuzz-serving/variant/v",
+    "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+}
 THERE = (b"already", b"does not exist", b"NoSuchBucketPolicy")
 """What is in the answers when something is there, or is not, as it should be."""
 
@@ -55,11 +60,12 @@ class Seeds:
         self._alias = "alias/fuzz"
         self._ciphertext = b""
         self._grant = {"GrantId": "none", "GrantToken": "none"}
+        self._target = "none"
         self._layer_upload = "00000000-0000-0000-0000-000000000000"
 
     def sow(self, service: str) -> None:
         """Make sure that there is something of everything."""
-        getattr(self, f"_sow_{service.replace('sagemaker-', '')}", lambda: None)()
+        getattr(self, f"_sow_{service.replace('sagemaker-', '').replace('-', '_')}", lambda: None)()
 
     def known(self) -> dict[str, list[Any]]:
         """Values by the names of members."""
@@ -73,10 +79,15 @@ class Seeds:
             "ModelPackageName": [version, f"{ARN}model-package/fuzz-alone", "fuzz-alone"],
             "ModelPackageArn": [version],
             "ModelPackageArnList": [version],
-            "ModelName": ["fuzz-model"],
+            "ModelName": ["fuzz-model", "fuzz-transforming"],
             "EndpointConfigName": ["fuzz-config", "fuzz-serving"],
             "EndpointName": ["fuzz-serving"],
             "VariantName": ["v"],
+            "TransformJobName": ["fuzz-transform"],
+            "S3Uri": ["s3://fuzz-bucket/in/"],
+            "S3OutputPath": ["s3://fuzz-bucket/out/"],
+            "InputFilter": ["$", "$[0:3]", "$['a','b']"],
+            "OutputFilter": ["$", "$[1:]"],
             "TargetVariant": ["v"],
             "ExecutionRoleArn": ["arn:aws:iam::111122223333:role/ModelyardExecutionRole"],
             "ModelCardName": ["fuzz-card", f"{ARN}model-card/fuzz-card"],
@@ -159,7 +170,17 @@ class Seeds:
             "InvocationType": ["DryRun", "Event"],
             "AlarmName": ["fuzz-alarm"],
             "AlarmNames": ["fuzz-alarm"],
-            "ResourceARN": [ALARM],
+            "ResourceARN": [ALARM, self._target],
+            "ServiceNamespace": ["sagemaker"],
+            "ResourceId": [SCALED["ResourceId"]],
+            "ResourceIds": [SCALED["ResourceId"]],
+            "ScalableDimension": [SCALED["ScalableDimension"]],
+            "MinCapacity": [1],
+            "MaxCapacity": [1, 2],
+            "ScheduledActionName": ["fuzz-action"],
+            "Schedule": ["rate(1 hour)", "cron(0 9 * * ? *)", "at(2099-01-01T00:00:00)"],
+            "Timezone": ["Europe/Rome"],
+            "PredefinedMetricType": ["SageMakerVariantInvocationsPerInstance"],
             "Namespace": ["Fuzz"],
             "MetricName": ["Latency"],
             "Id": ["m1", "e1"],
@@ -215,10 +236,35 @@ class Seeds:
         serving = {**variant, "ModelName": "fuzz-serving"}
         self._make("sagemaker", "CreateEndpointConfig", EndpointConfigName="fuzz-serving", ProductionVariants=[serving])
         self._make("sagemaker", "CreateEndpoint", EndpointName="fuzz-serving", EndpointConfigName="fuzz-serving")
+        self._sow_transform()
         deadline = time.monotonic() + 30
         # What is in progress writes by itself, which would look like what a refused request wrote.
         while any(word in self._make("sagemaker", "ListEndpoints") for word in (b"Creating", b"Updating", b"Deleting")):
             assert time.monotonic() < deadline, "an endpoint does not come to rest"
+            time.sleep(0.05)
+
+    def _sow_transform(self) -> None:
+        """A job that has ended, and others that made-up requests began: those end, too."""
+        self._make("s3", "PutObject", Bucket="fuzz-bucket", Key="in/one", Body=b"1")
+        container = {"Image": IMAGE, "ModelDataUrl": "s3://fuzz-bucket/serve.tar.gz"}
+        role = "arn:aws:iam::111122223333:role/ModelyardExecutionRole"
+        model = {"ModelName": "fuzz-transforming", "PrimaryContainer": container, "ExecutionRoleArn": role}
+        self._make("sagemaker", "CreateModel", **model)
+        answer = self._wire.call(
+            "sagemaker",
+            "CreateTransformJob",
+            {
+                "TransformJobName": "fuzz-transform",
+                "ModelName": "fuzz-transforming",
+                "TransformInput": {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://fuzz-bucket/in/"}}},
+                "TransformOutput": {"S3OutputPath": "s3://fuzz-bucket/out/"},
+                "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+            },
+        )
+        assert answer.status < 300 or b"must be unique" in answer.body, answer
+        deadline = time.monotonic() + 60
+        while any(word in self._make("sagemaker", "ListTransformJobs") for word in (b"InProgress", b"Stopping")):
+            assert time.monotonic() < deadline, "a transform job does not end"
             time.sleep(0.05)
 
     # botocore's names of services have hyphens, which names of methods cannot have.
@@ -315,3 +361,22 @@ class Seeds:
         rule = {"EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "GreaterThanThreshold"}
         metric = {"Namespace": "Fuzz", "MetricName": "Latency", "Statistic": "Sum", "Period": 60}
         self._make("cloudwatch", "PutMetricAlarm", AlarmName="fuzz-alarm", **metric, **rule)
+
+    def _sow_application_autoscaling(self) -> None:
+        self._sow_sagemaker()
+        # Whatever bounds were made up, from now on there is one instance again.
+        made = self._make("application-autoscaling", "RegisterScalableTarget", **SCALED, MinCapacity=1, MaxCapacity=1)
+        self._target = json.loads(made)["ScalableTargetARN"]
+        steps = {
+            "AdjustmentType": "ChangeInCapacity",
+            "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}],
+        }
+        self._make(
+            "application-autoscaling",
+            "PutScalingPolicy",
+            **SCALED,
+            PolicyName="fuzz-policy",
+            StepScalingPolicyConfiguration=steps,
+        )
+        action = {"ScheduledActionName": "fuzz-action", "Schedule": "rate(1 hour)", "ScalableTargetAction": {"MaxCapacity": 1}}
+        self._make("application-autoscaling", "PutScheduledAction", **SCALED, **action)

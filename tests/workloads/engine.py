@@ -63,7 +63,8 @@ def podman() -> Iterator[str]:
     command = ["podman", *FLAGS, "--root", str(folder / "storage"), "--runroot", str(folder / "run")]
     address = f"unix://{folder}/podman.sock"
     with (folder / "log").open("wb") as log:
-        service = subprocess.Popen([*command, "system", "service", "--time", "0", address], stdout=log, stderr=log)
+        # Where it is started it leaves a file when a container runs out of memory.
+        service = subprocess.Popen([*command, "system", "service", "--time", "0", address], stdout=log, stderr=log, cwd=folder)
     try:
         if reason := _why_not(address, service, folder / "log"):
             pytest.skip(reason)

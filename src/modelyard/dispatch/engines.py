@@ -22,6 +22,7 @@ class Engines:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._running: dict[type, Engine] = {}
+        self._warned: list[Callable[[], None]] = []
         self._closed = False
 
     def get(self, kind: type[E], make: Callable[[], E]) -> E:
@@ -39,6 +40,15 @@ class Engines:
     def has(self, kind: type) -> bool:
         """Whether an engine of a kind runs."""
         return kind in self._running
+
+    def before_end(self, warn: Callable[[], None]) -> None:
+        """Have `warn` called when the server is told to stop, while it still answers; it must be quick."""
+        self._warned.append(warn)
+
+    def warn(self) -> None:
+        """Tell those who asked for it that the server is about to stop. On the event loop."""
+        for warn in self._warned:
+            warn()
 
     def close(self) -> None:
         """End all of them, those that were made last first. Harmless when called twice."""

@@ -12,6 +12,9 @@ from modelyard.storage.interface import Transaction
 
 Document = Mapping[str, Any]
 
+VALIDATION = "modelyard:ValidateModelPackage"
+"""What calls are part of that validate a package: they make a model of it before it is Completed, or approved."""
+
 
 @dataclass(frozen=True, slots=True)
 class RegisteredArtifact:

@@ -23,7 +23,7 @@ _OWN_POLICY = json.dumps(
                 "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "cloudwatch:DescribeAlarms"],
                 "Resource": "*",
             },
-            {"Effect": "Allow", "Action": "cloudwatch:PutMetricData", "Resource": "*"},
+            {"Effect": "Allow", "Action": "application-autoscaling:DescribeScalableTargets", "Resource": "*"},
         ],
     }
 )
@@ -46,8 +46,8 @@ def _facts(dispatcher: Dispatcher, at: Name) -> RequestFacts:
     )
 
 
-def _service(account: str) -> Principal:
-    """SageMaker itself in an account, for what runs under no role: it writes logs and reads alarms, and nothing else."""
+def service(account: str) -> Principal:
+    """SageMaker itself in an account, for what runs under no role: it writes logs, reads alarms and what is scaled, no more."""
     name = "AWSServiceRoleForSageMaker/endpoints"
     return Principal(
         arn=f"arn:aws:sts::{account}:assumed-role/{name}",
@@ -62,7 +62,7 @@ def _service(account: str) -> Principal:
 def context_of(dispatcher: Dispatcher, at: Name, role: str | None) -> Context:
     """A context in which calls are those of an endpoint's role, or of the service where there is none. Raises RoleUnusable."""
     facts = _facts(dispatcher, at)
-    principal: Principal | None = _service(at.account)
+    principal: Principal | None = service(at.account)
     if role is not None:
         with dispatcher.storage.read() as tx:
             principal = assumed_by_service(tx, dispatcher.ids, role, SERVICE, "SageMaker", facts)

@@ -156,12 +156,13 @@ def from_document(document: Document) -> dict[str, Any]:
     return {
         "config": document["Config"],
         "variants": [Variant(**one) for one in document["Variants"]],
-        "hosted": {name: _hosted(one) for name, one in document["Hosted"].items()},
+        "hosted": {name: hosted_from(one) for name, one in document["Hosted"].items()},
         "policy": document["DeploymentConfig"],
     }
 
 
-def _hosted(document: Document) -> Hosted:
+def hosted_from(document: Document) -> Hosted:
+    """What one variant runs, as it was made JSON of."""
     return Hosted(**{**document, "containers": [_runnable(one) for one in document["containers"]]})
 
 

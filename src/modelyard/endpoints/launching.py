@@ -30,6 +30,8 @@ API_PORT = 9100
 CREDENTIALS_PORT = 9101
 STARTS = 4
 """Instances that are started at a time."""
+LOG_GROUPS = {"transform-job": "/aws/sagemaker/TransformJobs"}
+"""Where SageMaker writes what containers of jobs print; each endpoint has a group of its own."""
 PROCESSES = 4096
 OPEN_FILES = 65_536
 
@@ -52,7 +54,7 @@ class Part:
     container: Runnable
     hosted: Hosted
     at: Name
-    """The endpoint."""
+    """The endpoint, or the job."""
 
 
 class Launching:
@@ -158,7 +160,7 @@ class Launching:
             except RoleUnusable as error:
                 raise AwsError(str(error)) from error
 
-        return LogStream(context, f"/aws/sagemaker/Endpoints/{part.at.name}", name)
+        return LogStream(context, LOG_GROUPS.get(part.at.kind, f"/aws/sagemaker/Endpoints/{part.at.name}"), name)
 
     def _served(self, part: Part, sandbox: Running) -> list[Callable[[], None]]:
         """Answer on the ports through which a container reaches Modelyard; what ends that."""

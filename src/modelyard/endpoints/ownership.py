@@ -5,14 +5,13 @@ elsewhere when its row was not renewed for LEASE_SECONDS. A server that is cut o
 until it learns that another one has it: models compute and keep no books, so two fleets for a while do no harm.
 """
 
-import fcntl
 import os
 import secrets
 import time
 from contextlib import suppress
-from pathlib import Path
 
 from modelyard.dispatch.dispatcher import Dispatcher
+from modelyard.dispatch.server_locks import is_free, locked
 from modelyard.endpoints import store_owners
 from modelyard.endpoints.store_owners import Server
 from modelyard.storage.errors import StorageUnavailable
@@ -32,7 +31,7 @@ class Ownership:
         self._dispatcher = dispatcher
         self._folder = dispatcher.settings.data / "endpoints" / "servers"
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = _locked(self._folder / self.name)
+        self._lock = locked(self._folder / self.name)
         self._beaten = float("-inf")
         """When it last renewed its row, on the monotonic clock."""
         self._looked = float("-inf")
@@ -67,7 +66,7 @@ class Ownership:
 
     def _is_dead(self, server: Server, now: float) -> bool:
         if server.place == str(self._folder):
-            return _is_free(self._folder / server.name)
+            return is_free(self._folder / server.name)
         return server.alive_until < now
 
     def close(self) -> None:
@@ -76,25 +75,3 @@ class Ownership:
             self._dispatcher.storage.write(lambda tx: store_owners.forget(tx, self.name))
         (self._folder / self.name).unlink(missing_ok=True)
         os.close(self._lock)
-
-
-def _locked(path: Path) -> int:
-    lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    return lock
-
-
-def _is_free(path: Path) -> bool:
-    """Whether the process that held a lock file has ended; then the file is cleared away."""
-    try:
-        lock = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return True
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path.unlink(missing_ok=True)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(lock)
-    return True

@@ -4,6 +4,7 @@ What moves bytes runs on threads; a container is waited for on the event loop, f
 """
 
 import asyncio
+import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import aclosing
@@ -16,6 +17,7 @@ from modelyard.aws.errors import AwsError
 from modelyard.blobs.interface import BlobsUnavailable
 from modelyard.dispatch.context import Context
 from modelyard.endpoints.instance import Container, Instance, State
+from modelyard.endpoints.metering import Measured
 from modelyard.endpoints.model import Name
 from modelyard.endpoints.queued import LARGEST, Place, Queued, in_header
 from modelyard.endpoints.relaying import Invocation, Relay, head_of
@@ -32,8 +34,10 @@ TEXT = "text/plain; charset=utf-8"
 class Failed(Exception):
     """A request that is not answered, however often it is tried; the text says why."""
 
-    def __init__(self, text: str, payload: bytes = b"", content_type: str | None = None) -> None:
+    def __init__(self, text: str, payload: bytes = b"", content_type: str | None = None, status: int = 0) -> None:
         super().__init__(text)
+        self.status = status
+        """That the model answered with; 0 for none."""
         self.payload = payload or text.encode()
         self.content_type = content_type or TEXT if payload else TEXT
 
@@ -127,18 +131,27 @@ class Answering:
         variant, instance = await self._free(key_of(at), most - places)
         asked = Asked(at, request, variant, instance)
         instance.outstanding += places
+        measured, began, status = Measured(variant.name, len(variant.targets)), time.perf_counter(), 200
         try:
             async with asyncio.timeout(request.seconds):
                 answer = await self._asked(asked, given)
             instance.answered += 1
             return answer
+        except Failed as error:
+            status = error.status
+            raise
         except (TimeoutError, TooLate):
+            status = 0
             raise Failed(f"The model did not answer within {request.seconds:.0f} seconds (InvocationTimeoutSeconds).") from None
         except Lost as error:
+            status = 0
             raise NotNow(str(error), lost=True) from None
         except OSError as error:
+            status = 0
             raise NotNow(str(error)) from None
         finally:
+            measured.model_seconds = time.perf_counter() - began
+            self._relay.meter.ended(key_of(at), at.name, measured, measured.model_seconds, status)
             instance.outstanding -= places
 
     async def _free(self, key: Key, most: int) -> tuple[VariantRoute, Instance]:
@@ -189,7 +202,7 @@ class Answering:
         if answer.pieces is None or answer.status != 200:
             invocation = Invocation(key_of(asked.at), asked.at.name, request)
             error = self._relay.model_error(invocation, asked.variant, asked.instance, container.name, answer.status, answer.body)
-            raise Failed(error.message, answer.body, answer.headers.get("content-type"))
+            raise Failed(error.message, answer.body, answer.headers.get("content-type"), answer.status)
         return await self._taken(answer)
 
     async def _taken(self, answer: Answer) -> Spool:

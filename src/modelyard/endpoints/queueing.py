@@ -26,6 +26,7 @@ from modelyard.endpoints.backlog import metrics
 from modelyard.endpoints.endpoint import Status
 from modelyard.endpoints.hosting import Hosting
 from modelyard.endpoints.model import Name
+from modelyard.endpoints.publishing import datum, publish
 from modelyard.endpoints.queued import Queued
 from modelyard.endpoints.queued_answering import Answering, Failed, NotNow, targets
 from modelyard.endpoints.serving import Serving
@@ -40,6 +41,8 @@ MOST_LOSSES = 3
 """A request with which so many instances ended is not tried again: it may be what ends them."""
 MOST_EXPIRED = 100
 """Requests that have waited too long, seen to at a time."""
+PUBLISH_SECONDS = 10.0
+"""How often it is published what waits."""
 TRANSFERS = 8
 """Inputs and answers that are moved at a time."""
 
@@ -63,6 +66,7 @@ class Queueing:
         self._counts: Counter[int] = Counter()
         """Of those, by endpoint."""
         self._renewed = time.monotonic()
+        self._published = dispatcher.clock.now()
         self._closed = False
 
     @classmethod
@@ -90,6 +94,11 @@ class Queueing:
             if expired:
                 self._fill(endpoint, only_expired=True)
             self._fill(endpoint)
+        if now - self._published >= PUBLISH_SECONDS:
+            self._published = now
+            for at, found in self.backlogs():
+                data = [datum(name, value, {"EndpointName": at.name}) for name, value in found.items()]
+                publish(self._dispatcher, at.account, at.region, data, now)
 
     def backlogs(self) -> list[tuple[Name, Mapping[str, float]]]:
         """The metrics of each asynchronous endpoint that this server runs."""

@@ -5,14 +5,16 @@ came, is tried once more: models compute, they do not keep books, and the altern
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from modelyard.aws.errors import AwsError
 from modelyard.endpoints.capture import Event
 from modelyard.endpoints.instance import Container, Instance, State
+from modelyard.endpoints.metering import Measured, Meter
 from modelyard.endpoints.pool import Seat
 from modelyard.endpoints.routes import Key, Routes, VariantRoute
 from modelyard.endpoints.upstream import Answer, Lost, TooLate
@@ -72,6 +74,7 @@ class Invocation:
     """Set for a copy to a shadow variant: it goes nowhere else."""
     seen: Seen | None = None
     """Set by the first witness of it, if it has any."""
+    measured: Measured = field(default_factory=Measured)
 
 
 class Witness(Protocol):
@@ -92,16 +95,22 @@ class Relay:
     def __init__(self, routes: Routes, loop: asyncio.AbstractEventLoop) -> None:
         self.routes = routes
         self.loop = loop
+        self.meter = Meter()
 
     async def invoke(self, invocation: Invocation) -> dict[str, Any]:
-        """Have an instance answer. Raises AwsError."""
-        seat = Seat()
+        """Have an instance answer, and count that. Raises AwsError."""
+        began, status, seat = time.perf_counter(), 200, Seat()
         try:
-            return seat.until_taken(await self._invoke(invocation, seat))
+            return seat.until_taken(await self._relayed(invocation, seat))
+        except AwsError as error:
+            status = _status(error)
+            raise
         finally:
             seat.leave()
+            seconds = time.perf_counter() - began
+            self.meter.ended(invocation.key, invocation.name, invocation.measured, seconds, status)
 
-    async def _invoke(self, invocation: Invocation, seat: Seat) -> dict[str, Any]:
+    async def _relayed(self, invocation: Invocation, seat: Seat) -> dict[str, Any]:
         began = self.loop.time()
         tried: list[Instance] = []
         lost = 0
@@ -110,6 +119,7 @@ class Relay:
             if variant is None:
                 await self._wait(invocation, began, seat)
                 continue
+            invocation.measured.went_to(variant.name, len(variant.targets))
             seat.take(variant.pool)
             instance = variant.next(tried) or (variant.next() if tried else None)
             if not isinstance(instance, Instance) or instance.state not in (State.HEALTHY, State.DRAINING):
@@ -199,6 +209,7 @@ class Relay:
     async def _answer(
         self, invocation: Invocation, variant: VariantRoute, instance: Instance, container: Container, sent: bytes, streams: bool
     ) -> Answer:
+        asked = time.perf_counter()
         try:
             return await container.upstream.ask(sent, streams=streams, seconds=SECONDS)
         except TooLate:
@@ -207,6 +218,8 @@ class Relay:
                 " metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
             )
             raise self.model_error(invocation, variant, instance, container.name, 0, text.encode()) from None
+        finally:
+            invocation.measured.model_seconds += time.perf_counter() - asked
 
     def _broken(self, invocation: Invocation, variant: VariantRoute, instance: Instance, text: str) -> AwsError:
         return self.model_error(invocation, variant, instance, instance.containers[0].name, 0, text.encode())
@@ -244,6 +257,12 @@ class Relay:
                 instance.outstanding -= 1
 
         return {**answered, "Pieces": pieces(answered["Pieces"])}
+
+
+def _status(error: AwsError) -> int:
+    """The status of the model that an error is about, or else its own."""
+    status = error.members.get("OriginalStatusCode")
+    return status if isinstance(status, int) else error.status
 
 
 def head_of(request: Request, size: int, content_type: str | None, accept: str | None) -> bytes:

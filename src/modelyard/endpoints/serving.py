@@ -18,15 +18,18 @@ from modelyard.endpoints import endpoint, events_endpoints, queued, store_owners
 from modelyard.endpoints import store_endpoints as store
 from modelyard.endpoints.acting import context_of
 from modelyard.endpoints.beside import Besides
-from modelyard.endpoints.deployment import FIRST, Deployment, Kind, Result, Stored, holder
+from modelyard.endpoints.deployment import FIRST, Deployment, Hosted, Kind, Result, Stored, holder
 from modelyard.endpoints.endpoint import Status
 from modelyard.endpoints.fleet import instance_id
 from modelyard.endpoints.forwarding import Forwarding
 from modelyard.endpoints.hosting import Hosting
 from modelyard.endpoints.instance import DRAIN_SECONDS, Instance
 from modelyard.endpoints.launching import Launching
+from modelyard.endpoints.lent import LentInstance
+from modelyard.endpoints.model import Name
 from modelyard.endpoints.ownership import Ownership
 from modelyard.endpoints.pool import Patience
+from modelyard.endpoints.publishing import Publisher
 from modelyard.endpoints.relaying import Relay
 from modelyard.endpoints.rollout import Outcome
 from modelyard.endpoints.routes import Routes
@@ -45,6 +48,7 @@ class Serving:
         self.loop: asyncio.AbstractEventLoop = self._runtime.loop if dispatcher.reception is None else dispatcher.reception.loop
         self.routes = Routes()
         self.relay = Relay(self.routes, self.loop)
+        self._publisher = Publisher(dispatcher, self.relay.meter, self.loop)
         settings = dispatcher.settings
         self._patience = Patience(settings.serverless_idle_seconds, settings.serverless_start_seconds)
         self.forwarding = Forwarding(self.loop, self._patience.start)
@@ -76,6 +80,10 @@ class Serving:
     def hostings(self) -> list[Hosting]:
         """The endpoints that this server runs."""
         return list(self._hostings.values())
+
+    def lend(self, at: Name, hosted: Hosted) -> LentInstance:
+        """Begin to start an instance for a job."""
+        return LentInstance(at, hosted, self._launching, self.loop)
 
     def flush_logs(self) -> None:
         """Keep what containers have printed so far, for tests and tools."""
@@ -113,6 +121,7 @@ class Serving:
             except Exception:
                 # One endpoint must not hold up the others; it is tried again in the next turn.
                 log.exception("the endpoint %s cannot be steered", hosting.stored.endpoint.at.arn)
+        self._publisher.turn(self._hostings.values())
 
     def _read(self, tx: Transaction, number: int) -> None:
         stored = store_owners.owned(tx, number, self.ownership.name)

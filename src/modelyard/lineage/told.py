@@ -14,15 +14,17 @@ import orjson
 
 from modelyard.events.outbox import Event
 from modelyard.lineage.entity import Document, Entity, EntityName, Kind, artifact_at, named, new
-from modelyard.lineage.package_inputs import ASSOCIATED, CONTRIBUTED, DERIVED, PRODUCED, Input, compound, inputs, job_name
+from modelyard.lineage.package_inputs import ASSOCIATED, CONTRIBUTED, DERIVED, PRODUCED, Input, compound, inputs, job, job_name
 
 PACKAGE_CHANGE = ("aws.sagemaker", "SageMaker Model Package State Change")
 GROUP_CHANGE = ("modelyard", "Model Package Group State Change")
 MODEL_CHANGE = ("aws.sagemaker", "SageMaker Model State Change")
 USE_CHANGE = ("modelyard", "Model Package Use Change")
+TRANSFORM_CHANGE = ("aws.sagemaker", "SageMaker Transform Job State Change")
 HOSTED_MODEL = "SageMakerModel"
 """The type of a model that CreateModel made; `Model` is AWS's word for packages and for model data."""
 MODEL, GROUP, APPROVAL, LIFE_CYCLE, CREATION = "Model", "ModelGroup", "Approval", "ModelLifeCycle", "ModelPackageCreation"
+DATA = "DataSet"
 DECIDED = ("Approved", "Rejected")
 
 
@@ -60,6 +62,8 @@ def told_by(event: Event) -> Story | None:
         return _of_package(event, orjson.loads(event.detail))
     if about in (MODEL_CHANGE, USE_CHANGE):
         return _of_model(event, orjson.loads(event.detail))
+    if about == TRANSFORM_CHANGE:
+        return _of_transform(event, orjson.loads(event.detail))
     if about == GROUP_CHANGE:
         detail = orjson.loads(event.detail)
         if detail["Change"] == "Created":
@@ -156,6 +160,24 @@ def _of_model(event: Event, detail: Document) -> Story:
     containers = [detail["PrimaryContainer"]] if "PrimaryContainer" in detail else detail.get("Containers", [])
     for one in inputs({"InferenceSpecification": {"Containers": containers}}):
         _tell_input(story, event, one, place)
+    return story
+
+
+def _of_transform(event: Event, detail: Document) -> Story | None:
+    """A transform job that is Completed: it comes of its input and its model, and its output of it."""
+    if detail["TransformJobStatus"] != "Completed":
+        return None
+    story, arn = Story(event.time, {}), event.resources[0]
+    name = job_name(arn, event.account, event.region)
+    given = {"Source": {"SourceUri": arn}, "Status": "Completed"}
+    at = named(event.account, event.region, Kind.ACTION, name)
+    place = story.add(new(at, job(arn).type, given, story.by, event.time, name), shared=True)
+    model = f"arn:aws:sagemaker:{event.region}:{event.account}:model/{detail['ModelName'].lower()}"
+    read = detail["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
+    for uri, kind in ((model, HOSTED_MODEL), (read, DATA)):
+        story.joins.append((story.add(_artifact(story, event, uri, kind), shared=True), place, CONTRIBUTED))
+    written = story.add(_artifact(story, event, detail["TransformOutput"]["S3OutputPath"], DATA), shared=True)
+    story.joins.append((place, written, PRODUCED))
     return story
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from modelyard.registry import validation
+
 Document = dict[str, Any]
 
 MOST_SPECIFICATIONS = 15
@@ -125,7 +127,8 @@ def new_document(at: PackageName, group: str | None, request: Mapping[str, Any],
             document[member] = value
     _check_specifications(document)
     _check_algorithms(document)
-    return document
+    profile = validation.profile_of(document)
+    return document if profile is None else validation.begun(document, profile["ProfileName"])
 
 
 def without_empty(value: Any) -> Any:

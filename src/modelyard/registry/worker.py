@@ -1,20 +1,25 @@
-"""What the registry does by itself: hash large artifacts that a registration did not wait for.
+"""What the registry does by itself: hash large artifacts that a registration did not wait for, and validate packages.
 
 Runs in a thread of the server from time to time; several servers may do so at once, and come to the same result.
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
 
 from modelyard.blobs.interface import BlobStore
 from modelyard.dispatch.artifacts import NotLookedUp, keeper
+from modelyard.dispatch.dispatcher import Dispatcher
 from modelyard.registry import governance_store, integrity
 from modelyard.registry.hashing import hashed
+from modelyard.registry.operations import validations
 from modelyard.storage.interface import Storage, Transaction
 
-SECONDS = 30.0
+SECONDS = 1.0
+"""How often it looks for packages to be validated."""
+HASHING_SECONDS = 30.0
 
 log = logging.getLogger("modelyard.registry.worker")
 
@@ -30,6 +35,11 @@ class House(Protocol):
     @property
     def blobs(self) -> BlobStore:
         """Where the bytes are."""
+        ...
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """Performs operations."""
         ...
 
 
@@ -78,7 +88,13 @@ def _fill_in(tx: Transaction, package_id: int, digests: Mapping[int, str]) -> No
 def periodic(house: House) -> tuple[float, Callable[[], None]]:
     """What the server calls from time to time, and after how many seconds each time."""
 
-    def hash_all() -> None:
-        hash_registered(house.storage, house.blobs)
+    hashes_from = time.monotonic() + HASHING_SECONDS
 
-    return SECONDS, hash_all
+    def look() -> None:
+        nonlocal hashes_from
+        validations.look(house.dispatcher)
+        if time.monotonic() >= hashes_from:
+            hash_registered(house.storage, house.blobs)
+            hashes_from = time.monotonic() + HASHING_SECONDS
+
+    return SECONDS, look

@@ -36,6 +36,8 @@ PARTS = (
     "functions",
     "registry",
     "endpoints",
+    "jobs",
+    "scaling",
     "lineage",
     "governance",
 )

@@ -139,6 +139,7 @@ async def _run(house: House, sockets: list[socket.socket], writer: logs.LogWrite
         await stopping.wait()
         log.info("stopping")
     finally:
+        house.dispatcher.engines.warn()
         application.waiting.close()
         await _stop(door, state, settings.stop_seconds, hurrying)
         application.close()

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from modelyard.triggers import schedule_expression
-from modelyard.triggers.cron import ExpressionError
-from modelyard.triggers.schedule_expression import At, Rate
+from modelyard.schedules import expression as schedule_expression
+from modelyard.schedules.cron import ExpressionError
+from modelyard.schedules.expression import At, Rate
 
 DISABLED = "DISABLED"
 FLEXIBLE = "FLEXIBLE"

@@ -383,9 +383,9 @@ def test_another_account_registers_where_both_sides_allow(registry: Registry) ->
         call("sagemaker", "DescribeModelPackage", other, ModelPackageName=answer["ModelPackageArn"])
 
 
-@pytest.mark.ours
-def test_validation_profiles_are_refused_until_they_can_run(registry: Registry) -> None:
-    """A registration that would have to run a transform job is refused with a sentence, not pretended."""
+@pytest.mark.documented
+def test_profiles_are_left_out_on_request(registry: Registry) -> None:
+    """A version that brings a validation profile is in progress, and Completed at once when its validation is to be skipped."""
     job = {
         "TransformInput": {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/i"}}},
         "TransformOutput": {"S3OutputPath": "s3://b/o"},
@@ -395,7 +395,10 @@ def test_validation_profiles_are_refused_until_they_can_run(registry: Registry) 
         "ValidationRole": "arn:aws:iam::111122223333:role/r",
         "ValidationProfiles": [{"ProfileName": "p", "TransformJobDefinition": job}],
     }
-    with pytest.raises(ValidationException, match="not available in Modelyard yet"):
-        registry.register(ValidationSpecification=specification)
-    arn = registry.register(ValidationSpecification=specification, SkipModelValidation="All")
-    assert registry.describe(arn)["ValidationSpecification"] == specification
+    validated = registry.describe(registry.register(ValidationSpecification=specification))
+    assert validated["ModelPackageStatus"] == "InProgress"
+    assert validated["ModelPackageStatusDetails"]["ValidationStatuses"] == [{"Name": "p", "Status": "NotStarted"}]
+    skipped = registry.describe(registry.register(ValidationSpecification=specification, SkipModelValidation="All"))
+    assert skipped["ValidationSpecification"] == specification
+    assert skipped["ModelPackageStatus"] == "Completed"
+    assert skipped["ModelPackageStatusDetails"]["ValidationStatuses"] == []

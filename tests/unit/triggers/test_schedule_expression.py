@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from modelyard.triggers import cron, schedule
-from modelyard.triggers.cron import ExpressionError
-from modelyard.triggers.schedule_expression import Rate, is_grammatical, parse
+from modelyard.schedules import cron
+from modelyard.schedules.cron import ExpressionError
+from modelyard.schedules.expression import Rate, is_grammatical, parse
+from modelyard.triggers import schedule
 
 
 def epoch(text: str, zone: str = "UTC") -> float:

@@ -10,7 +10,7 @@ from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
 from modelyard.dispatch.resources import finds
 from modelyard.dispatch.tags import from_list, put_tags
-from modelyard.endpoints import description, endpoint, pages, traffic, wakening
+from modelyard.endpoints import description, endpoint, pages, scaled_variants, traffic, wakening
 from modelyard.endpoints import events_endpoints as events
 from modelyard.endpoints import store_endpoints as store
 from modelyard.endpoints.deployment import Deployment, Kind, Stored
@@ -132,6 +132,9 @@ def delete_endpoint(context: Context, request: Request) -> Request:
         endpoint.check_deletion(stored.endpoint)
     except RuleBroken as error:
         raise ValidationException(str(error)) from None
+    serving, _ = deployments_of(context, stored)
+    if serving is not None:
+        scaled_variants.deregister(context, stored.endpoint.at, serving.hosted)
     store.put(context.tx, stored, endpoint.moved(stored.endpoint, Status.DELETING), context.now)
     changed(context, stored.id)
     return {}

@@ -127,6 +127,14 @@ def hold_again(context: Context, held_as: str, hosted: Mapping[str, Hosted]) -> 
     return {name: again(one) for name, one in hosted.items()}
 
 
+def hosted_for_job(context: Context, held_as: str, model_name: str, instance_type: str) -> Hosted:
+    """What a job runs of a model as it is now. Raises ValidationException."""
+    model = store.model_at(context.tx, named(context, "model", model_name))
+    if model is not None and any(one.definition.get("Mode") == MULTI for one in model.containers):
+        raise ValidationException(f'The model "{model.at.arn}" is a multi-model one, which jobs do not run.')
+    return _hosted(context, held_as, {"ModelName": model_name, "InstanceType": instance_type})
+
+
 def _hosted(context: Context, held_as: str, variant: Document) -> Hosted:
     at = named(context, "model", variant["ModelName"])
     model = store.model_at(context.tx, at)

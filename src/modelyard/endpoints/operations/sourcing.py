@@ -101,6 +101,13 @@ class Sourcing:
     def _package(self, name: str) -> Package:
         """Read a package as the caller, and see whether it may be deployed. Raises AwsError."""
         described = self._context.call("sagemaker", "DescribeModelPackage", {"ModelPackageName": name})
+        if self._context.within_operation != registered.VALIDATION:
+            self._check_deployable(described)
+        package = Package(described["ModelPackageArn"], described["CreationTime"])
+        self.packages[package.arn] = package
+        return package
+
+    def _check_deployable(self, described: Request) -> None:
         arn, status = described["ModelPackageArn"], described["ModelPackageStatus"]
         if status != COMPLETED:
             raise ValidationException(
@@ -112,9 +119,6 @@ class Sourcing:
                 f"ModelPackage {arn} has the ModelApprovalStatus {approval}: by the rule {RULE} a model can be made only of "
                 f"a version that is {APPROVED}."
             )
-        package = Package(arn, described["CreationTime"])
-        self.packages[arn] = package
-        return package
 
     def _kept(self, place: str, artifact: RegisteredArtifact, definition: Request) -> Artifact:
         """Hold on to what a package was registered with, for the model, if whoever runs it may have it."""

@@ -8,7 +8,7 @@ from modelyard.access.permission import Permission
 from modelyard.aws.errors import ValidationException
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
-from modelyard.endpoints import endpoint
+from modelyard.endpoints import endpoint, scaled_variants
 from modelyard.endpoints import store as configs
 from modelyard.endpoints import store_endpoints as store
 from modelyard.endpoints.deployment import Deployment, Kind, Stored
@@ -66,6 +66,7 @@ def update_endpoint(context: Context, request: Request) -> Request:
         raise ValidationException("RetainDeploymentConfig and DeploymentConfig cannot both be specified.")
     policy = checked_policy(context, given or (stored.endpoint.last_deployment if retain else None) or {})
     variants = _variants(request, config, serving)
+    scaled_variants.check_removed(context, stored.endpoint.at, serving.hosted.keys() - {one.name for one in variants})
     number = planning.plan(context, stored.id, Kind.UPDATE, config, variants, policy)
     begin(context, stored, number, config["EndpointConfigName"], given, retain=retain)
     return {"EndpointArn": stored.endpoint.at.arn}

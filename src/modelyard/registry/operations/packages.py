@@ -21,7 +21,7 @@ from modelyard.registry import events, governance_store, metadata, model_package
 from modelyard.registry.group import Group
 from modelyard.registry.model_package import Package, PackageName, RuleBroken
 from modelyard.registry.names import NotAName, package_name
-from modelyard.registry.operations import contracts, decisions, metadata_revisions, pinning, preparation
+from modelyard.registry.operations import contracts, decisions, metadata_revisions, pinning, preparation, validated
 from modelyard.registry.operations.decisions import Settled
 from modelyard.registry.operations.groups import existing as existing_group
 from modelyard.registry.operations.preparation import Prepared
@@ -76,7 +76,6 @@ def _creation(context: Context, request: Request) -> Iterable[Permission]:
 )
 def create_model_package(context: Context, request: Request) -> Request:
     """Register the next version of a group, or an unversioned package."""
-    _check_what_is_built(request)
     request = _with_source(context, request)
     if "ModelPackageGroupName" in request:
         group = existing_group(context, group_at(context, request["ModelPackageGroupName"]))
@@ -120,6 +119,7 @@ def _keep(context: Context, request: Request, at: PackageName, group: Group | No
     if tags:
         put_tags(context.tx, at.arn, tags)
     pinning.keep(context, package_id, records)
+    validated.begin(context, package_id, at.arn, document)
     decisions.keep(context, package_id, at.arn, settled)
     searchable = metadata_revisions.keep_first(context, package_id, found.metadata)
     _index(context, at, document, found.figures, tags, created, searchable)
@@ -135,15 +135,6 @@ def _new_document(context: Context, settled: Settled, at: PackageName, group: st
     if settled.description is not None:
         document["ApprovalDescription"] = settled.description
     return document
-
-
-def _check_what_is_built(request: Request) -> None:
-    """Validation profiles run batch transform jobs: refused rather than pretended, until this server runs those."""
-    if request.get("ValidationSpecification") and request.get("SkipModelValidation") != "All":
-        raise ValidationException(
-            "ValidationSpecification is not available in Modelyard yet, since it runs batch transform jobs. "
-            "Leave it out, or set SkipModelValidation to All to register without running the profiles."
-        )
 
 
 def _with_source(context: Context, request: Request) -> Request:
@@ -255,6 +246,7 @@ def delete_model_package(context: Context, request: Request) -> Request:
 
 def _deleted(context: Context, found: Package) -> Request:
     pinning.unpin(context, found.at.arn)
+    validated.abandon(context, found.id)
     store.delete_package(context.tx, found.id)
     forget_tags(context.tx, found.at.arn)
     search_store.forget(context.tx, KIND, found.at.account, found.at.region, found.at.arn)

@@ -8,8 +8,9 @@ from modelyard.aws.errors import ValidationException
 from modelyard.dispatch import tags
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
-from modelyard.triggers import pages, schedule_expression, store
-from modelyard.triggers.cron import ExpressionError
+from modelyard.schedules import expression as schedule_expression
+from modelyard.schedules.cron import ExpressionError
+from modelyard.triggers import pages, store
 from modelyard.triggers.failures import invalid, invalid_pattern, too_many
 from modelyard.triggers.names import DEFAULT_BUS
 from modelyard.triggers.pattern import compiled

@@ -11,8 +11,8 @@ from functools import lru_cache
 from itertools import islice
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from modelyard.triggers import cron
-from modelyard.triggers.cron import Cron, ExpressionError
+from modelyard.schedules import cron
+from modelyard.schedules.cron import Cron, ExpressionError
 
 _FORM = re.compile(r"(at|rate|cron)\((.*)\)", re.DOTALL)
 _RATE = re.compile(r"(\d{1,9}) +(minute|hour|day)(s?)")

@@ -1,0 +1,1 @@
+"""Jobs: work that has an end. So far batch transform; processing, training and tuning join it here."""
