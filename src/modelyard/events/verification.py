@@ -188,8 +188,7 @@ def _wrong_known(trail: AuditTrail, known: Checkpoint, hashes: dict[int, str], f
 
 
 def _cut_off(tx: Transaction, last: int) -> Problem | None:
-    """Whether a checkpoint knows of records after the last one."""
+    """Whether a checkpoint, or a note of what a record is about, knows of records after the last one."""
     checkpoint = store_audit.last_checkpoint(tx)
-    if checkpoint is None or checkpoint.content["sequence"] <= last:
-        return None
-    return removed(last + 1, checkpoint.content["sequence"] + 1)
+    known = max(store_audit.last_mentioned(tx), 0 if checkpoint is None else checkpoint.content["sequence"])
+    return removed(last + 1, known + 1) if known > last else None

@@ -293,9 +293,17 @@ def test_records_cut_off_the_end_are_found_by_a_checkpoint(yard_in_process: Yard
     meddle(yard_in_process, lambda tx: tx.execute("DELETE FROM audit_record WHERE sequence > 7"))
     assert (problem(yard_in_process).sequence, problem(yard_in_process).kind) == (8, Kind.REMOVED)
     yard_in_process.house.storage.write(lambda tx: tx.execute("DELETE FROM audit_checkpoint"))
+    yard_in_process.house.storage.write(lambda tx: tx.execute("DELETE FROM audit_mention WHERE sequence > 7"))
     assert walked(yard_in_process).problem is None
     told = walked(yard_in_process, known=known).problem
     assert told is not None and (told.sequence, told.kind) == (8, Kind.REMOVED)
+
+
+def test_the_last_record_is_missed_without_any_checkpoint(yard_in_process: Yard) -> None:
+    """What notes it by whom and what it is about stays behind."""
+    ten_records(yard_in_process)
+    meddle(yard_in_process, lambda tx: tx.execute("DELETE FROM audit_record WHERE sequence = 10"))
+    assert problem(yard_in_process) == Problem(10, Kind.REMOVED, "Record 10 is missing.")
 
 
 @pytest.mark.parametrize("place", [5, 11])
