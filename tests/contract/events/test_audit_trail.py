@@ -96,6 +96,19 @@ def test_a_change_is_recorded_with_who_what_and_whereto(yard_in_process: Yard) -
     }
 
 
+def test_who_became_a_session_of_a_role_is_recorded(yard_in_process: Yard) -> None:
+    """AssumeRole changes nothing, and is what tells later who was behind a session; its credentials are not in the trail."""
+    trust = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}'
+    role = yard_in_process.call("iam", "CreateRole", RoleName="Reviewer", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    answer = yard_in_process.call("sts", "AssumeRole", RoleArn=role, RoleSessionName="monday")
+    made = records(yard_in_process)[-1]
+    assert (made["operation"], made["outcome"], made["resources"]) == ("AssumeRole", "Success", [role])
+    assert made["principal"].endswith("user/admin") and made["parameters"]["RoleSessionName"] == "monday"
+    assert answer["Credentials"]["SecretAccessKey"] not in json.dumps(records(yard_in_process))
+    yard_in_process.call("sts", "GetSessionToken")
+    assert records(yard_in_process)[-1]["operation"] == "GetSessionToken"
+
+
 def test_reads_that_succeed_are_not_recorded(yard_in_process: Yard) -> None:
     """Describing and listing leave no trace."""
     ten_records(yard_in_process)
