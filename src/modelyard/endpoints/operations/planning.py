@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import orjson
 
-from modelyard.access.roles import assumed_by_service
+from modelyard.access.roles import assumed_by_service, facts_of_service
 from modelyard.aws.errors import ValidationException
 from modelyard.dispatch.artifacts import FoundObject, NotKeptHere, NotLookedUp, keeper
 from modelyard.dispatch.context import Context
@@ -15,7 +15,7 @@ from modelyard.endpoints.addresses import IMAGE, MOST_OBJECTS, PREFIX, in_s3
 from modelyard.endpoints.capture import capture_of
 from modelyard.endpoints.deployment import FIRST_CHECK_SECONDS, Hosted, Kind, holder
 from modelyard.endpoints.endpoint import Variant
-from modelyard.endpoints.model import DIRECT, MULTI, Artifact, Document, Model
+from modelyard.endpoints.model import DIRECT, MULTI, Artifact, Document, Model, Name
 from modelyard.endpoints.operations.endpoint_configs import missing as missing_config
 from modelyard.endpoints.operations.models import missing as missing_model
 from modelyard.endpoints.operations.sourcing import SESSION, not_assumed
@@ -120,7 +120,7 @@ def _hosted(context: Context, held_as: str, variant: Document) -> Hosted:
     if any(container.definition.get("Mode") == MULTI for container in model.containers):
         raise ValidationException(f'The model "{at.arn}" is a multi-model one, which this server does not deploy.')
     role = model.document.get("ExecutionRoleArn")
-    runner = _runner(context, role)
+    runner = _runner(context, at, role)
     containers = [
         replace(one, artifacts=[_held(runner, held_as, artifact) for artifact in one.artifacts]) for one in model.containers
     ]
@@ -142,11 +142,12 @@ def _direct(model: Model) -> bool:
     return mode == DIRECT
 
 
-def _runner(context: Context, role: str | None) -> Context:
+def _runner(context: Context, at: Name, role: str | None) -> Context:
     """The call as the execution role would make it."""
     if role is None:
         return context
-    assumed = assumed_by_service(context.tx, context.ids, role, SERVICE, SESSION, context.facts)
+    facts = facts_of_service(context.facts, SERVICE, at.arn)
+    assumed = assumed_by_service(context.tx, context.ids, role, SERVICE, SESSION, facts)
     if assumed is None:
         raise not_assumed(role)
     return replace(context, principal=assumed)
