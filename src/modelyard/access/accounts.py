@@ -92,7 +92,8 @@ def execution_role_credentials(
 
 
 def _execution_role(tx: Transaction, account: str, administrator: Identity, ids: Ids, now: float) -> Identity:
-    trusted = {"Service": ["sagemaker.amazonaws.com", "lambda.amazonaws.com"], "AWS": administrator.arn}
+    services = ["sagemaker.amazonaws.com", "lambda.amazonaws.com", "scheduler.amazonaws.com"]
+    trusted = {"Service": services, "AWS": administrator.arn}
     trust = {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Principal": trusted, "Action": "sts:AssumeRole"}],
@@ -105,7 +106,7 @@ def _execution_role(tx: Transaction, account: str, administrator: Identity, ids:
         path="/",
         created_at=now,
         trust_policy=json.dumps(trust),
-        description="SageMaker jobs, pipelines, endpoints and functions run under this role.",
+        description="SageMaker jobs, pipelines and their schedules, endpoints and functions run under this role.",
         max_session_seconds=LONGEST_SESSION,
     )
     store.add_identity(tx, role)
