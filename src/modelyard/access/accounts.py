@@ -116,8 +116,14 @@ def _execution_role(tx: Transaction, account: str, administrator: Identity, ids:
 
 
 def _execution_policy(role_arn: str) -> dict[str, object]:
-    """What AmazonSageMakerFullAccess leaves out: any bucket, functions, queues, events, keys, and passing the role itself on."""
-    services = ["s3:*", "lambda:*", "sqs:*", "events:*", "scheduler:*", "ecr:*", "kms:*", "logs:*", "cloudwatch:*", "modelyard:*"]
+    """What AmazonSageMakerFullAccess leaves out: any bucket, functions, queues, events, keys, and passing the role itself on.
+
+    Not the rules and contracts of groups: code that runs under the role would otherwise set what it is judged by.
+    """
+    services = ["s3:*", "lambda:*", "sqs:*", "events:*", "scheduler:*", "ecr:*", "kms:*", "logs:*", "cloudwatch:*"]
+    extras = ["Describe*", "Get*", "List*", "LookupEvents", "ExplainAccess", "Verify*", "ResolveImage", "BuildImage"]
+    extras += ["PutVersion*", "DeleteServingVersion", "RestoreEndpoint", "RollbackEndpoint"]
+    services += [f"modelyard:{name}" for name in extras]
     identity = ["iam:GetRole", "iam:ListRoles", "iam:PassRole", "iam:SimulatePrincipalPolicy", "iam:ListAttachedRolePolicies"]
     return {
         "Version": "2012-10-17",
