@@ -319,6 +319,20 @@ def test_the_last_record_is_missed_without_any_checkpoint(yard_in_process: Yard)
     assert problem(yard_in_process) == Problem(10, Kind.REMOVED, "Record 10 is missing.")
 
 
+def test_a_trail_that_was_emptied_is_missed(yard_in_process: Yard) -> None:
+    """Nothing of it is left; but there are events, which come with changes that were recorded."""
+    assert walked(yard_in_process).problem is None, "an empty yard is whole"
+    ten_records(yard_in_process)
+    yard_in_process.house.storage.write(yard_in_process.house.trail.keep_checkpoint)
+
+    def empty(tx: Transaction) -> None:
+        for table in ("record", "mention", "checkpoint"):
+            tx.execute(f"DELETE FROM audit_{table}")
+
+    meddle(yard_in_process, empty)
+    assert problem(yard_in_process) == Problem(1, Kind.REMOVED, "Record 1 is missing.")
+
+
 @pytest.mark.parametrize("place", [5, 11])
 def test_an_added_record_is_found(yard_in_process: Yard, place: int) -> None:
     """A record that fits, in the middle or at the end, was not written here."""
