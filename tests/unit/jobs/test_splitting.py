@@ -65,7 +65,9 @@ def test_gzip_is_unpacked(members: Sequence[bytes], size: int) -> None:
 
 
 @pytest.mark.ours
-@pytest.mark.parametrize("content", [b"no gzip at all", gzip.compress(b"x" * 1000)[:-9], gzip.compress(b"x") + b"more"])
+@pytest.mark.parametrize(
+    "content", [b"no gzip at all", gzip.compress(b"x" * 1000)[:-9], gzip.compress(b"x") + b"more"], ids=["none", "short", "more"]
+)
 def test_what_is_no_gzip_is_refused(content: bytes) -> None:
     """What is not gzip, ends early, or goes on as something else is refused."""
     with pytest.raises(BadGzip):

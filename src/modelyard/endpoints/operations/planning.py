@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import orjson
 
-from modelyard.access.roles import assumed_by_service
+from modelyard.access.roles import assumed_by_service, facts_of_service
 from modelyard.aws.errors import ValidationException
 from modelyard.dispatch.artifacts import FoundObject, NotKeptHere, NotLookedUp, keeper
 from modelyard.dispatch.context import Context
@@ -145,7 +145,7 @@ def _hosted(context: Context, held_as: str, variant: Document) -> Hosted:
     if "ServerlessConfig" in variant:
         _check_serverless(model, at)
     role = model.document.get("ExecutionRoleArn")
-    runner = _runner(context, role)
+    runner = _runner(context, at, role)
     containers = [
         replace(one, artifacts=[_held(runner, held_as, artifact) for artifact in one.artifacts]) for one in model.containers
     ]
@@ -181,11 +181,12 @@ def _direct(model: Model) -> bool:
     return mode == DIRECT
 
 
-def _runner(context: Context, role: str | None) -> Context:
+def _runner(context: Context, at: Name, role: str | None) -> Context:
     """The call as the execution role would make it."""
     if role is None:
         return context
-    assumed = assumed_by_service(context.tx, context.ids, role, SERVICE, SESSION, context.facts)
+    facts = facts_of_service(context.facts, SERVICE, at.arn)
+    assumed = assumed_by_service(context.tx, context.ids, role, SERVICE, SESSION, facts)
     if assumed is None:
         raise not_assumed(role)
     return replace(context, principal=assumed)
