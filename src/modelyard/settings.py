@@ -70,6 +70,10 @@ class Settings:
     """How long the environment of a function is kept warm with nothing to do."""
     instance_memory_mib: int = 4096
     """The memory that each container of an endpoint's instance may use, in MiB, whatever instance type it is said to be."""
+    serverless_idle_seconds: float = 300.0
+    """How long a worker of a serverless variant is kept with nothing to do."""
+    serverless_start_seconds: float = 60.0
+    """How long a request to a serverless variant waits for a worker that starts."""
     runtime: str = "process"
     """Where models and jobs run: `process` (sandboxes of this machine) or `oci` (containers of docker or podman)."""
     container_engine: str = ""
@@ -208,6 +212,8 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "function_environments": (_between(1, 1000), "between 1 and 1000"),
     "function_idle_seconds": _SECONDS,
     "instance_memory_mib": (_between(64, 16 * 1024 * 1024), "between 64 and 16777216 (16 TiB)"),
+    "serverless_idle_seconds": _SECONDS,
+    "serverless_start_seconds": _SECONDS,
     "runtime": _one_of("process", "oci"),
     "container_engine": (
         _address("unix", "http", "https", "tcp", "ssh"),

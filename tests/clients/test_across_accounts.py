@@ -282,11 +282,8 @@ class Doors:
         self.town.training("kms").revoke_grant(KeyId=self.town.key, GrantId=self.grant)
 
 
-def registered_from_training(town: Town) -> str:
-    """A version that waits in the registry account for its approval, registered by the training account by the group's ARN."""
-    sagemaker = town.registry("sagemaker")
-    group = f"Flow-{uuid4().hex[:8]}"
-    arn = sagemaker.create_model_package_group(ModelPackageGroupName=group)["ModelPackageGroupArn"]
+def open_group(town: Town, group: str) -> None:
+    """Let the training account register in a group of the registry account."""
     statement = {
         "Sid": "AddPermModelPackageVersion",
         "Effect": "Allow",
@@ -295,7 +292,15 @@ def registered_from_training(town: Town) -> str:
         "Resource": f"arn:aws:sagemaker:us-east-1:{REGISTRY}:model-package/{group}/*",
     }
     text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    sagemaker.put_model_package_group_policy(ModelPackageGroupName=group, ResourcePolicy=text)
+    town.registry("sagemaker").put_model_package_group_policy(ModelPackageGroupName=group, ResourcePolicy=text)
+
+
+def registered_from_training(town: Town) -> str:
+    """A version that waits in the registry account for its approval, registered by the training account by the group's ARN."""
+    sagemaker = town.registry("sagemaker")
+    group = f"Flow-{uuid4().hex[:8]}"
+    arn = sagemaker.create_model_package_group(ModelPackageGroupName=group)["ModelPackageGroupArn"]
+    open_group(town, group)
     made = town.training("sagemaker").create_model_package(
         ModelPackageGroupName=arn,
         ModelApprovalStatus="PendingManualApproval",
@@ -388,3 +393,24 @@ def test_the_sdk_makes_a_model_of_it(database: str, town: Town) -> None:
     assert f"The policy of {town.key} in account {TRAINING} does not allow kms:Decrypt" in refusal["refused"]["Message"]
     doors.open_key()
     assert make()["model"][2] == {"ModelPackageName": version, "Environment": {"A": "b"}}
+
+
+def test_the_sdk_registers_by_the_groups_arn(town: Town) -> None:
+    """SDK v2 in the training account: `Model.register` with the group's ARN, before and after the group's policy lets it."""
+    sagemaker = town.registry("sagemaker")
+    group = f"Sdk-{uuid4().hex[:8]}"
+    arn = sagemaker.create_model_package_group(ModelPackageGroupName=group)["ModelPackageGroupArn"]
+    environment = town.yard.environment(TRAINING, profile="execution-role")
+
+    def register() -> dict[str, Any]:
+        program, artifact = PROGRAMS / "sdk2_register_across.py", f"s3://{town.bucket}/model.tar.gz"
+        printed: dict[str, Any] = json.loads(
+            run(client_environment("sdk2"), program, arn, town.image, artifact, environment=environment)
+        )
+        return printed
+
+    refusal = register()["refused"]
+    assert refusal["Code"] == "AccessDeniedException"
+    assert f"sagemaker:CreateModelPackage on resource: arn:aws:sagemaker:us-east-1:{REGISTRY}" in refusal["Message"]
+    open_group(town, group)
+    assert register()["made"] == f"arn:aws:sagemaker:us-east-1:{REGISTRY}:model-package/{group.lower()}/1"

@@ -3,6 +3,7 @@
 import json
 import time
 import zlib
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -136,10 +137,16 @@ def test_a_version_says_where_it_is_deployed(registered: Registered):
     assert (use["EndpointName"], use["VariantName"], use["Environment"]) == (registered.endpoint, "AllTraffic", "staging")
     assert (use["Container"]["Image"], use["Container"]["ModelPackageArn"]) == (IMAGE, first)
     assert use["Container"]["Sha256"] and abs(use["Since"].timestamp() - time.time()) < 60
+    time.sleep(1.1)
+    between = datetime.now(UTC)
     registered.deploy("second")
     assert registered.extras.list_version_deployments(ModelPackageArn=first)["Deployments"] == []
     [use] = registered.extras.list_version_deployments(ModelPackageArn=first, IncludePast=True)["Deployments"]
     assert use["Since"] < use["Until"]
+    time.sleep(1.1)  # clients tell times by the second
+    after = datetime.now(UTC)
+    for moment, served in ((use["Since"] - timedelta(seconds=2), []), (between, [use]), (after, [])):
+        assert registered.extras.list_version_deployments(ModelPackageArn=first, AsOf=moment)["Deployments"] == served
 
 
 @both_databases

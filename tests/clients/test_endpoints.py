@@ -336,15 +336,11 @@ def test_the_missions_lambda_functions(deployer: Deployer):
 
 @pytest.mark.ours
 def test_what_is_not_there_yet_is_refused(deployer: Deployer):
-    """Serverless and asynchronous configurations can be made; deploying them is refused with the reason."""
+    """A configuration with an explainer can be made; deploying it is refused with the reason."""
     deployer.model("m", program())
-    model = deployer.named("m")
-    of_instances = {"ModelName": model, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
-    serverless = {"ModelName": model, "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}
-    for words, variant, more in (
-        ("serverless variants", serverless, {}),
-        ("asynchronous inference", of_instances, {"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://b/o"}}}),
-    ):
+    variant = {"ModelName": deployer.named("m"), "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    shap = {"ShapConfig": {"ShapBaselineConfig": {"ShapBaseline": "1,2"}}}
+    for words, more in (("online explanations", {"ExplainerConfig": {"ClarifyExplainerConfig": shap}}),):
         name = deployer.named(words.replace(" ", "-"))
         deployer.sagemaker.create_endpoint_config(
             EndpointConfigName=name, ProductionVariants=[{"VariantName": "v", **variant}], **more

@@ -91,7 +91,11 @@ def test_boto3(yard: RunningYard) -> None:
     with pytest.raises(events.exceptions.InvalidEventPatternException, match=r"Event pattern is not valid\. Reason: "):
         events.put_rule(Name="boto", EventPattern="[]")
     events.delete_rule(Name="boto")
-    target = {"Arn": f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:pipeline/train", "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/r"}
+    trust = {"Effect": "Allow", "Principal": {"Service": "scheduler.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = yard.client("iam").create_role(
+        RoleName="starts", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )
+    target = {"Arn": f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:pipeline/train", "RoleArn": role["Role"]["Arn"]}
     target["SageMakerPipelineParameters"] = {"PipelineParameterList": [{"Name": "a", "Value": "b"}]}  # type: ignore[assignment]
     schedule = {"Name": "boto", "Target": target, "FlexibleTimeWindow": {"Mode": "OFF"}, "ScheduleExpression": "rate(1 day)"}
     # What the SageMaker SDK does to put a pipeline's schedule.

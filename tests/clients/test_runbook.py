@@ -86,7 +86,7 @@ def test_groups_and_roles_come_stay_and_go(yard: RunningYard, tmp_path: Path) ->
     assert (row["kind"], row["group"]) == ("policy missing", runbook.groups[0])
     sagemaker.create_model_package(ModelPackageGroupName=runbook.groups[0])
     asked = runbook("cleanup", "--config", str(runbook.file), said="n\n")
-    assert asked.returncode == 1 and f"The group {runbook.groups[0]} goes, with 1 versions." in asked.stderr
+    assert asked.returncode == 1 and f"The group {runbook.groups[0]} goes, with 1 version." in asked.stderr
     assert runbook("cleanup", "--config", str(runbook.file)).returncode == 1  # nobody answers
     assert len(sagemaker.list_model_packages(ModelPackageGroupName=runbook.groups[0])["ModelPackageSummaryList"]) == 1
     assert len(runbook.run("cleanup", "--yes")["removed"]) == 3

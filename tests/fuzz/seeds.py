@@ -26,6 +26,7 @@ SPECIFICATION = {
 }
 CARD = json.dumps({"model_overview": {"model_name": "fuzz"}})
 QUEUES = "http://127.0.0.1:9100/111122223333/"
+TOPIC = "arn:aws:sns:us-east-1:111122223333:fuzz-topic"
 LOG_GROUP = "arn:aws:logs:us-east-1:111122223333:log-group:/fuzz"
 ALARM = "arn:aws:cloudwatch:us-east-1:111122223333:alarm:fuzz-alarm"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -125,6 +126,10 @@ class Seeds:
             "VersionID": ["v1"],
             "QueueUrl": [f"{QUEUES}fuzz-queue", f"{QUEUES}fuzz.fifo"],
             "QueueName": ["fuzz-queue", "fuzz.fifo"],
+            "TopicArn": [TOPIC],
+            "TargetArn": [TOPIC],
+            "Protocol": ["sqs"],
+            "Endpoint": ["arn:aws:sqs:us-east-1:111122223333:fuzz-queue"],
             "ReceiptHandle": [self._receipt],
             "WaitTimeSeconds": [0],
             "MaxNumberOfMessages": [1, 10],
@@ -360,6 +365,12 @@ class Seeds:
         received = json.loads(self._make("sqs", "ReceiveMessage", QueueUrl=f"{QUEUES}fuzz-queue"))
         for message in received.get("Messages", []):
             self._receipt = message["ReceiptHandle"]
+
+    def _sow_sns(self) -> None:
+        self._sow_sqs()
+        self._make("sns", "CreateTopic", Name="fuzz-topic")
+        subscriber = "arn:aws:sqs:us-east-1:111122223333:fuzz-queue"
+        self._make("sns", "Subscribe", TopicArn=TOPIC, Protocol="sqs", Endpoint=subscriber)
 
     def _sow_lambda(self) -> None:
         self._sow_sqs()

@@ -92,7 +92,8 @@ def execution_role_credentials(
 
 
 def _execution_role(tx: Transaction, account: str, administrator: Identity, ids: Ids, now: float) -> Identity:
-    trusted = {"Service": ["sagemaker.amazonaws.com", "lambda.amazonaws.com"], "AWS": administrator.arn}
+    services = ["sagemaker.amazonaws.com", "lambda.amazonaws.com", "scheduler.amazonaws.com"]
+    trusted = {"Service": services, "AWS": administrator.arn}
     trust = {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Principal": trusted, "Action": "sts:AssumeRole"}],
@@ -105,7 +106,7 @@ def _execution_role(tx: Transaction, account: str, administrator: Identity, ids:
         path="/",
         created_at=now,
         trust_policy=json.dumps(trust),
-        description="SageMaker jobs, pipelines, endpoints and functions run under this role.",
+        description="SageMaker jobs, pipelines and their schedules, endpoints and functions run under this role.",
         max_session_seconds=LONGEST_SESSION,
     )
     store.add_identity(tx, role)
@@ -115,8 +116,15 @@ def _execution_role(tx: Transaction, account: str, administrator: Identity, ids:
 
 
 def _execution_policy(role_arn: str) -> dict[str, object]:
-    """What AmazonSageMakerFullAccess leaves out: any bucket, functions, queues, events, keys, and passing the role itself on."""
-    services = ["s3:*", "lambda:*", "sqs:*", "events:*", "scheduler:*", "ecr:*", "kms:*", "logs:*", "cloudwatch:*", "modelyard:*"]
+    """What AmazonSageMakerFullAccess leaves out: any bucket, functions, queues, events, keys, and passing the role itself on.
+
+    Not the rules and contracts of groups: code that runs under the role would otherwise set what it is judged by.
+    """
+    names = ("s3", "lambda", "sqs", "sns", "events", "scheduler", "ecr", "kms", "logs", "cloudwatch")
+    services = [f"{name}:*" for name in names]
+    extras = ["Describe*", "Get*", "List*", "LookupEvents", "ExplainAccess", "Verify*", "ResolveImage", "BuildImage"]
+    extras += ["PutVersion*", "DeleteServingVersion", "RestoreEndpoint", "RollbackEndpoint"]
+    services += [f"modelyard:{name}" for name in extras]
     identity = ["iam:GetRole", "iam:ListRoles", "iam:PassRole", "iam:SimulatePrincipalPolicy", "iam:ListAttachedRolePolicies"]
     return {
         "Version": "2012-10-17",

@@ -1,5 +1,7 @@
 """Roles as other parts see them: passing one to a service, and whether the service may take it up."""
 
+from dataclasses import replace
+
 from modelyard.access import store
 from modelyard.access.credentials import role_principal
 from modelyard.access.evaluation import decide
@@ -27,6 +29,16 @@ def service_may_assume(tx: Transaction, role_arn: str, service: str, facts: Requ
     caller = Principal(arn=service, account="", kind=PrincipalKind.SERVICE, unique_id=service, name=service)
     resource = Resource(role.arn, role.account, role.tags, role.trust_policy)
     return decide(caller, Permission("sts:AssumeRole", resource), facts).allowed
+
+
+def service_could_assume(tx: Transaction, role_arn: str, service: str, facts: RequestFacts, source_arn: str) -> bool:
+    """The same of what will be done later, for what `source_arn` names."""
+    return service_may_assume(tx, role_arn, service, facts_of_service(facts, service, source_arn))
+
+
+def facts_of_service(facts: RequestFacts, service: str, source_arn: str) -> RequestFacts:
+    """A request as `service` will make it for what `source_arn` names, which trust policies ask for against confused deputies."""
+    return replace(facts, source_ip="", user_agent=service, source_arn=source_arn, source_account=source_arn.split(":")[4])
 
 
 def assumed_by_service(

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from modelyard.endpoints import queued
 from modelyard.endpoints.endpoint import Endpoint, Variant
 from modelyard.endpoints.model import Artifact, Document, Runnable
 
@@ -53,11 +54,12 @@ class Hosted:
     """Whether its containers are invoked one by one, by their hostnames, and not one after the other."""
     first_check_seconds: float
     instance_type: str
+    """Empty for a serverless variant."""
     document: Document
     """What DescribeModel answered."""
     containers: Sequence[Runnable]
     memory_mib: int | None = None
-    """What each container may use; what an instance has, where nothing is said."""
+    """Of each container, where it is not that of every instance."""
 
     def name_of(self, index: int) -> str:
         """What SageMaker calls a container in texts and log streams."""
@@ -99,11 +101,22 @@ class Deployment:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Instances by variant; those that inference components share are no processes."""
-        return {variant.name: variant.instances or 0 for variant in self.variants if not variant.shared}
+        """Instances by variant that have to be there before it is done; what inference components share is no process."""
+        own = self.plan == self.id
+        return {variant.name: variant.first if own else variant.steady for variant in self.variants if not variant.shared}
+
+    @property
+    def steady(self) -> dict[str, int]:
+        """Instances by variant that are there as long as it serves, whether there are requests or not."""
+        return {variant.name: variant.steady for variant in self.variants if not variant.shared}
+
+    @property
+    def is_asynchronous(self) -> bool:
+        """Whether requests to it are queued."""
+        return queued.config_of(self.config) is not None
 
     def instance_type(self, variant: str) -> str:
-        """That of a variant, as it is in the configuration where it runs no model itself."""
+        """That of a variant, as it is in the configuration where it runs no model itself; empty for a serverless one."""
         if variant in self.hosted:
             return self.hosted[variant].instance_type
         given = {one["VariantName"]: one for one in self.config["ProductionVariants"]}

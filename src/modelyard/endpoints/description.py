@@ -44,7 +44,9 @@ def summary(stored: Stored, pending: Deployment) -> Document:
     shown = variants(pending, stored.state.get("Pending", {}))
     stage = stored.state.get("Stage")
     for variant in (one for listed in shown.values() for one in listed):
-        variant["InstanceType"] = pending.instance_type(variant["VariantName"])
+        instance_type = pending.instance_type(variant["VariantName"])
+        if instance_type:
+            variant["InstanceType"] = instance_type
         if stage is not None:
             variant["VariantStatus"] = [stage]
     return {"EndpointConfigName": pending.config_name, **shown, "StartTime": pending.started}
@@ -65,11 +67,15 @@ def variants(deployment: Deployment, seen: Mapping[str, Any], wanted: Deployment
             "CurrentWeight": now.get("Weight", 0.0),
             "DesiredWeight": desired[variant.name].weight,
             "CurrentInstanceCount": now.get("Count", 0),
-            "DesiredInstanceCount": desired[variant.name].instances or 0,
         }
         shown |= {member: value for member, value in given.get(variant.name, {}).items() if member in OF_VARIANTS}
         if variant.name in deployment.hosted:
             shown["DeployedImages"] = images(deployment, variant.name)
+        if variant.serverless is None:
+            shown["DesiredInstanceCount"] = desired[variant.name].instances or 0
+        else:
+            shown["CurrentServerlessConfig"] = variant.serverless
+            shown["DesiredServerlessConfig"] = desired[variant.name].serverless
         found.setdefault("ShadowProductionVariants" if variant.shadow else "ProductionVariants", []).append(shown)
     return found
 

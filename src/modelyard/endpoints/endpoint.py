@@ -119,6 +119,7 @@ def updated(endpoint: Endpoint, failure: str | None = None) -> Endpoint:
 
 COUNT, WEIGHT, CAPTURE = "DesiredInstanceCount", "DesiredWeight", "DataCaptureConfig"
 """Properties that an update retains: those of VariantPropertyType."""
+SERVERLESS = "ServerlessUpdateConfig"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,20 @@ class Variant:
     """Whether its instances are no processes of a model, but what inference components share."""
     shadow: bool = False
     """Whether it is asked what the production variant is asked, and answers nobody."""
+    serverless: Document | None = None
+    """The ServerlessConfig of a serverless one."""
+
+    @property
+    def steady(self) -> int:
+        """Instances that are always there."""
+        if self.serverless is not None:
+            return int(self.serverless.get("ProvisionedConcurrency", 0))
+        return self.instances or 0
+
+    @property
+    def first(self) -> int:
+        """Instances that have to come up well before it serves: of a serverless one that sleeps mostly, one."""
+        return self.steady if self.serverless is None else max(1, self.steady)
 
 
 def variants_of(config: Mapping[str, Any]) -> list[Variant]:
@@ -144,6 +159,7 @@ def variants_of(config: Mapping[str, Any]) -> list[Variant]:
             one.get("InitialInstanceCount"),
             shared="ModelName" not in one and "ExecutionRoleArn" in config,
             shadow=shadow,
+            serverless=one.get("ServerlessConfig"),
         )
         for member, shadow in (("ProductionVariants", False), ("ShadowProductionVariants", True))
         for one in config.get(member, ())
@@ -177,12 +193,27 @@ def reweighted(current: Sequence[Variant], wanted: Sequence[Mapping[str, Any]], 
             f'The variant name(s) "{", ".join(missing)}" is/are not present within endpoint configuration "{config_name}".'
         )
     changes = {one["VariantName"]: one for one in wanted}
+    for variant in current:
+        _check_change(variant, changes.get(variant.name, {}))
     return [_changed(variant, changes.get(variant.name, {})) for variant in current]
 
 
 def _changed(variant: Variant, change: Mapping[str, Any]) -> Variant:
     instances = variant.instances if variant.instances is None else change.get(COUNT, variant.instances)
-    return replace(variant, weight=change.get(WEIGHT, variant.weight), instances=instances)
+    serverless = variant.serverless if variant.serverless is None else {**variant.serverless, **change.get(SERVERLESS, {})}
+    return replace(variant, weight=change.get(WEIGHT, variant.weight), instances=instances, serverless=serverless)
+
+
+def _check_change(variant: Variant, change: Mapping[str, Any]) -> None:
+    if variant.serverless is None:
+        if SERVERLESS in change:
+            raise RuleBroken(f'The variant "{variant.name}" is not a serverless one, and so cannot have a {SERVERLESS}.')
+        return
+    if COUNT in change:
+        raise RuleBroken(f'The variant "{variant.name}" is a serverless one, and so cannot have a {COUNT}.')
+    after = {**variant.serverless, **change.get(SERVERLESS, {})}
+    if after.get("ProvisionedConcurrency", 0) > after["MaxConcurrency"]:
+        raise RuleBroken(f"The ProvisionedConcurrency of the variant {variant.name} is greater than its MaxConcurrency.")
 
 
 def route(variants: Sequence[Variant], chance: float) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from modelyard.endpoints.deployment import Deployment
 from modelyard.endpoints.instance import Failure, Instance, State
 from modelyard.endpoints.model import Name
+from modelyard.endpoints.pool import Pool
 
 TRIES = 3
 """So often an instance of a new fleet may end before it was ever healthy; then the deployment has failed."""
@@ -40,6 +41,8 @@ class Squad:
     last_failure: Failure | None = None
     not_before: float = 0.0
     """When the next may be started."""
+    pool: Pool | None = None
+    """Of a serverless variant."""
 
     @property
     def healthy(self) -> list[Instance]:
@@ -64,8 +67,9 @@ class Fleet:
             self._clear_ended(squad)
             wanted = counts.get(name, 0)
             surplus = len(squad.instances) - wanted
-            # Those that do not serve yet go first.
-            for instance in sorted(squad.instances, key=lambda one: one.state is State.HEALTHY)[: max(0, surplus)]:
+            # Those that do not serve yet go first, then those that have least to do, and of them the youngest.
+            leaving = sorted(squad.instances, key=lambda one: (one.state is State.HEALTHY, one.outstanding, -one.born))
+            for instance in leaving[: max(0, surplus)]:
                 squad.instances.remove(instance)
                 squad.leaving.append(instance)
                 instance.drain()
@@ -87,6 +91,10 @@ class Fleet:
         if squad.instances and len(squad.healthy) == len(squad.instances):
             steady = min(one.healthy_at for one in squad.instances)
             squad.failures = 0 if time.monotonic() - steady >= STEADY_SECONDS else squad.failures
+
+    def demand(self) -> dict[str, int]:
+        """Workers that serverless variants want now, by variant."""
+        return {name: squad.pool.wanted(squad.instances) for name, squad in self.squads.items() if squad.pool is not None}
 
     def healthy(self, counts: Mapping[str, int]) -> bool:
         """Whether all of so many instances take requests."""

@@ -18,8 +18,10 @@ _BETWEEN_HOPS = frozenset(
 class Forwarding:
     """Connections to other servers on the same database."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, start_seconds: float) -> None:
         self._loop = loop
+        self._seconds = SECONDS + max(WAIT_SECONDS, start_seconds)
+        """How long the other server may take, which may have to start a worker first."""
         self._servers: dict[str, Upstream] = {}
 
     async def send(self, address: str, http: HttpRequest, *, streams: bool = False) -> HttpResponse:
@@ -33,7 +35,7 @@ class Forwarding:
         lines += [f"content-length: {len(http.body)}", f"{MARK}: 1", "", ""]
         try:
             head = "\r\n".join(lines).encode("latin-1", "replace")
-            answer = await server.ask(head + http.body, streams=streams, seconds=SECONDS + WAIT_SECONDS)
+            answer = await server.ask(head + http.body, streams=streams, seconds=self._seconds)
         except (Lost, TooLate, OSError):
             text = "The server that runs this endpoint cannot be reached."
             raise AwsError(text, code="ServiceUnavailable", status=503) from None

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from modelyard.endpoints import wakening
 from modelyard.endpoints.deployment import FIRST, Deployment, Kind, Result, Stored
 from modelyard.endpoints.endpoint import Status, Variant
 from modelyard.endpoints.fleet import Fleet, Launch
 from modelyard.endpoints.model import Document, Name
+from modelyard.endpoints.pool import Patience, Pool
 from modelyard.endpoints.refusals import refusal_of
 from modelyard.endpoints.rollout import Outcome, Rollout
 from modelyard.endpoints.routes import FleetRoute, Key, Route, VariantRoute
@@ -23,6 +25,8 @@ class Hosting:
     stored: Stored
     attach: Attach
     """Has happen beside answers what deployments ask for."""
+    patience: Patience
+    """Of its serverless variants."""
     serving: Deployment | None = None
     pending: Deployment | None = None
     fleets: dict[int, Fleet] = field(default_factory=dict)
@@ -52,6 +56,7 @@ class Hosting:
         for plan in wanted:
             if plan not in self.fleets:
                 self.fleets[plan] = Fleet(self.stored.endpoint.at, self._of_plan(plan), launch)
+            self._measure(self.fleets[plan], self._of_plan(plan).variants)
         for plan, fleet in list(self.fleets.items()):
             fleet.match(wanted.get(plan, {}))
             if plan not in wanted and fleet.is_empty:
@@ -69,13 +74,30 @@ class Hosting:
             return {}
         wanted: dict[int, dict[str, int]] = {}
         if self.serving is not None:
-            counts = self.serving.counts
+            counts = self.serving.steady
             wanted[self.serving.plan] = counts if self.rollout is None else self.rollout.kept(counts)
+            if self.rollout is None or self.rollout.kept_part > 0:
+                self._add_demand(self.serving.plan, wanted)
         if self.pending is not None:
             counts = self.pending.counts if self.rollout is None else self.rollout.wanted
             before = wanted.get(self.pending.plan, {})
             wanted[self.pending.plan] = {name: max(count, before.get(name, 0)) for name, count in counts.items()}
+            self._add_demand(self.pending.plan, wanted)
         return wanted
+
+    def _add_demand(self, plan: int, wanted: dict[int, dict[str, int]]) -> None:
+        """Want as many workers of serverless variants as their requests ask for."""
+        fleet = self.fleets.get(plan)
+        for name, count in ({} if fleet is None else fleet.demand()).items():
+            wanted[plan][name] = max(count, wanted[plan].get(name, 0))
+
+    def _measure(self, fleet: Fleet, variants: Sequence[Variant]) -> None:
+        """Have a fleet go by the serverless configuration of its variants as it is wanted now."""
+        for variant in variants:
+            if variant.serverless is not None:
+                squad = fleet.squads[variant.name]
+                squad.pool = squad.pool or Pool(self.patience, wakening.tell)
+                squad.pool.most, squad.pool.provisioned = variant.serverless["MaxConcurrency"], variant.steady
 
     def _outcome(self, alarms: Alarms) -> Outcome | None:
         pending = self.pending
@@ -93,7 +115,7 @@ class Hosting:
         """Whether the fleet that serves could serve alone, as far as that depends on this deployment."""
         assert self.serving is not None, "what is updated has served"
         fleet = self.fleets.get(self.serving.plan)
-        return fleet is not None and (fleet.healthy(self.serving.counts) or fleet.failure() is not None)
+        return fleet is not None and (fleet.healthy(self.serving.steady) or fleet.failure() is not None)
 
     def route(self) -> Route | None:
         """Who answers now; None when nobody may be asked."""
@@ -108,12 +130,14 @@ class Hosting:
         return self._route((1.0, self.pending)) if outcome.result is Result.SUCCEEDED else self.route()
 
     def _route(self, *fleets: tuple[float, Deployment | None]) -> Route:
+        """The last fleet is that of what the endpoint is said to serve."""
         routed = [
             FleetRoute(share, self.attach(self.stored.endpoint.at, one, _routes(one.variants, self.fleets.get(one.plan))))
             for share, one in fleets
             if one is not None and share > 0
         ]
-        return Route(self.stored.endpoint.at.name, routed)
+        serves = fleets[-1][1]
+        return Route(self.stored.endpoint.at.name, routed, serves is not None and serves.is_asynchronous)
 
     @property
     def is_idle(self) -> bool:
@@ -141,5 +165,12 @@ def _seen(deployment: Deployment | None, fleets: Mapping[int, Fleet], share: flo
 
 
 def _routes(variants: Sequence[Variant], fleet: Fleet | None) -> Sequence[VariantRoute]:
-    healthy = {} if fleet is None else {name: squad.healthy for name, squad in fleet.squads.items()}
-    return [VariantRoute(one.name, one.weight, healthy.get(one.name, []), refusal=refusal_of(one)) for one in variants]
+    squads = {} if fleet is None else fleet.squads
+
+    def routed(one: Variant) -> VariantRoute:
+        squad = squads.get(one.name)
+        if squad is None:
+            return VariantRoute(one.name, one.weight, [], refusal=refusal_of(one))
+        return VariantRoute(one.name, one.weight, squad.healthy, squad.pool, refusal=refusal_of(one))
+
+    return [routed(one) for one in variants]

@@ -84,6 +84,7 @@ class Instance:
     """Whether its program answers /ping with 500 only when it will never serve."""
     models: dict[str, ManyModels] = field(default_factory=dict)
     """By container, of those that have many."""
+    drain_seconds: float = DRAIN_SECONDS
     state: State = State.STARTING
     failure: Failure | None = None
     outstanding: int = 0
@@ -229,7 +230,7 @@ class Instance:
     async def _drain(self) -> None:
         # A request may be about to be sent by the route before.
         await asyncio.sleep(LAST_LOOK_SECONDS)
-        deadline = time.monotonic() + DRAIN_SECONDS
+        deadline = time.monotonic() + self.drain_seconds
         while self.outstanding and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
         for container in self.containers:

@@ -17,6 +17,7 @@ from modelyard.endpoints.instance import Container, Instance, State
 from modelyard.endpoints.many_models import NotLoaded
 from modelyard.endpoints.metering import Measured, Meter
 from modelyard.endpoints.model import log_group
+from modelyard.endpoints.pool import Seat
 from modelyard.endpoints.refusals import invalid, not_found
 from modelyard.endpoints.relaying_models import ask_model, check_target, holder_of
 from modelyard.endpoints.routes import Key, Routes, VariantRoute
@@ -99,27 +100,29 @@ class Relay:
 
     async def invoke(self, invocation: Invocation) -> dict[str, Any]:
         """Have an instance answer, and count that. Raises AwsError."""
-        began, status = time.perf_counter(), 200
+        began, status, seat = time.perf_counter(), 200, Seat()
         try:
-            return await self._relayed(invocation)
+            return seat.until_taken(await self._relayed(invocation, seat))
         except AwsError as error:
             status = _status(error)
             raise
         finally:
+            seat.leave()
             seconds = time.perf_counter() - began
             self.meter.ended(invocation.key, invocation.name, invocation.measured, seconds, status, invocation.component)
 
-    async def _relayed(self, invocation: Invocation) -> dict[str, Any]:
-        deadline = self.loop.time() + WAIT_SECONDS
+    async def _relayed(self, invocation: Invocation, seat: Seat) -> dict[str, Any]:
+        began = self.loop.time()
         target = invocation.request.get("TargetModel")
         tried: list[Instance] = []
         lost = 0
         while True:
             variant = self._variant(invocation)
             if variant is None:
-                await self._wait(invocation, deadline)
+                await self._wait(invocation, began, seat)
                 continue
             invocation.measured.went_to(variant.name, len(variant.targets))
+            seat.take(variant.pool)
             if target is None:
                 instance = variant.next(tried) or (variant.next() if tried else None)
             else:
@@ -127,7 +130,7 @@ class Relay:
             if instance is None and variant.refusal:
                 raise invalid(variant.refusal)
             if not isinstance(instance, Instance) or instance.state not in (State.HEALTHY, State.DRAINING):
-                await self._wait(invocation, deadline)
+                await self._wait(invocation, began, seat)
                 tried = []
                 continue
             instance.outstanding += 1
@@ -144,7 +147,7 @@ class Relay:
                 tried.append(instance)
             except OSError:
                 # Nobody listened: it did not get the request.
-                await self._wait(invocation, deadline)
+                await self._wait(invocation, began, seat)
             finally:
                 if not kept:
                     instance.outstanding -= 1
@@ -158,16 +161,18 @@ class Relay:
             return None
         if route.name != (invocation.component or invocation.name):
             raise not_found(invocation.name, invocation.key[0])
+        if route.is_asynchronous:
+            raise invalid(f"The endpoint {invocation.name} is an asynchronous one: it is invoked with InvokeEndpointAsync.")
         target = invocation.request.get("TargetVariant")
         variant = route.choose(target)
         if variant is None:
             raise invalid(f"The variant {target} is not found in the endpoint {invocation.name}.")
         return variant
 
-    async def _wait(self, invocation: Invocation, deadline: float) -> None:
+    async def _wait(self, invocation: Invocation, began: float, seat: Seat) -> None:
         """Let a moment pass in which an instance may come up. Raises AwsError when there was time enough."""
-        if self.loop.time() >= deadline:
-            raise AwsError(
+        if self.loop.time() - began >= seat.seconds(WAIT_SECONDS):
+            raise seat.not_ready(invocation.name) or AwsError(
                 f"The endpoint {invocation.name} has no healthy instance at the moment.", code="ServiceUnavailable", status=503
             )
         await asyncio.sleep(LOOK_SECONDS)
@@ -182,11 +187,11 @@ class Relay:
         last = containers[-1]
         for container in containers:
             path = "/invocations" if container.models is None else container.models.path_of(request["TargetModel"])
-            head = _head(path, request, body, content_type, accept if container is last else None)
+            head = head_of(request, len(body), content_type, accept if container is last else None, path)
             streams = invocation.streams and container is last
             answer = await self._answer(invocation, variant, instance, container, head + body, streams)
             if answer.status != 200:
-                raise self._model_error(invocation, variant, instance, container.name, answer.status, answer.body)
+                raise self.model_error(invocation, variant, instance, container.name, answer.status, answer.body)
             body, content_type = answer.body, answer.headers.get("content-type")
         shown: dict[str, Any] = {"InvokedProductionVariant": variant.name}
         for member, name in RETURNED.items():
@@ -225,20 +230,20 @@ class Relay:
             model = invocation.request["TargetModel"]
             return await ask_model(container, model, sent, SECONDS)
         except NotLoaded as error:
-            raise self._model_error(invocation, variant, instance, container.name, error.status, error.body) from None
+            raise self.model_error(invocation, variant, instance, container.name, error.status, error.body) from None
         except TooLate:
             text = (
                 f"Your invocation timed out while waiting for a response from container {container.name}. Review the latency"
                 " metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
             )
-            raise self._model_error(invocation, variant, instance, container.name, 0, text.encode()) from None
+            raise self.model_error(invocation, variant, instance, container.name, 0, text.encode()) from None
         finally:
             invocation.measured.model_seconds += time.perf_counter() - asked
 
     def _broken(self, invocation: Invocation, variant: VariantRoute, instance: Instance, text: str) -> AwsError:
-        return self._model_error(invocation, variant, instance, instance.containers[0].name, 0, text.encode())
+        return self.model_error(invocation, variant, instance, instance.containers[0].name, 0, text.encode())
 
-    def _model_error(
+    def model_error(
         self, invocation: Invocation, variant: VariantRoute, instance: Instance, container: str, status: int, body: bytes
     ) -> AwsError:
         """AWS's error for what a container answered otherwise than with 200."""
@@ -279,9 +284,9 @@ def _status(error: AwsError) -> int:
     return status if isinstance(status, int) else error.status
 
 
-def _head(path: str, request: Request, body: bytes, content_type: str | None, accept: str | None) -> bytes:
+def head_of(request: Request, size: int, content_type: str | None, accept: str | None, path: str = "/invocations") -> bytes:
     """The head of the request that a container gets."""
-    lines = [f"POST {path} HTTP/1.1", "Host: localhost:8080", f"Content-Length: {len(body)}"]
+    lines = [f"POST {path} HTTP/1.1", "Host: localhost:8080", f"Content-Length: {size}"]
     if content_type is not None:
         lines.append(f"Content-Type: {content_type}")
     lines.append(f"Accept: {accept or '*/*'}")

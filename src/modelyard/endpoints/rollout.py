@@ -48,9 +48,10 @@ class Rollout:
     @classmethod
     def of(cls, deployment: Deployment) -> "Rollout":
         """That of a deployment to a fleet of its own."""
-        # Sizes are those of what answers: shadows come and go in the same parts.
-        total = sum(one.instances or 0 for one in deployment.variants if not one.shadow)
-        return cls(deployment, traffic.stages(deployment.policy, max(1, total)))
+        # Sizes are those of what answers: shadows come and go in the same parts. An asynchronous one may have none.
+        shadows = {variant.name for variant in deployment.variants if variant.shadow}
+        total = max(1, sum(count for name, count in deployment.counts.items() if name not in shadows))
+        return cls(deployment, traffic.stages(deployment.policy, total))
 
     @property
     def stage(self) -> Stage:
@@ -71,10 +72,13 @@ class Rollout:
 
     def kept(self, counts: dict[str, int]) -> dict[str, int]:
         """Instances of the old fleet, of so many."""
-        whole = self.reverting is not None or (not self.place and self.phase is not Phase.BAKING)
-        return traffic.part_of(counts, 1.0 if whole else self._kept_part())
+        return traffic.part_of(counts, self.kept_part)
 
-    def _kept_part(self) -> float:
+    @property
+    def kept_part(self) -> float:
+        """The part of the old fleet that is there still."""
+        if self.reverting is not None or (not self.place and self.phase is not Phase.BAKING):
+            return 1.0
         return self.stage.kept if self.phase is Phase.BAKING else self.stages[self.place - 1].kept
 
     @property

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from modelyard.endpoints.pool import Pool
+
 Key = tuple[str, str, str]
 """Account, region, and the endpoint's name in lower case."""
 
@@ -23,6 +25,8 @@ class VariantRoute:
     name: str
     weight: float
     targets: Sequence[Target]
+    pool: Pool | None = None
+    """Of a serverless variant."""
     turn: int = 0
     refusal: str = ""
     """What requests are told at once while there is no instance; others wait for one."""
@@ -32,6 +36,9 @@ class VariantRoute:
     def next(self, but: Sequence[Target] = ()) -> Target | None:
         """The instance that has least to do, of several one after the other; None when there is none but those."""
         targets = self.targets
+        if self.pool is not None:
+            # A worker has one request at a time, and the first of them most, so that the others can go.
+            return next((one for one in targets if not one.outstanding and one not in but), None)
         count = len(targets)
         if count == 1 and not but:
             return targets[0]
@@ -74,6 +81,8 @@ class Route:
 
     name: str
     fleets: Sequence[FleetRoute]
+    is_asynchronous: bool = False
+    """Whether requests to it are queued, and none is answered at once."""
 
     def choose(self, target_variant: str | None) -> VariantRoute | None:
         """The variant for a request; None when there is none of that name."""

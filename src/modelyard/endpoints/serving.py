@@ -14,7 +14,7 @@ from modelyard.dispatch.artifacts import keeper
 from modelyard.dispatch.backends import backend_of
 from modelyard.dispatch.dispatcher import Dispatcher
 from modelyard.dispatch.tags import forget_tags, tags_of
-from modelyard.endpoints import endpoint, events_endpoints, store_owners, wakening
+from modelyard.endpoints import endpoint, events_endpoints, queued, store_owners, store_queued, wakening
 from modelyard.endpoints import store_endpoints as store
 from modelyard.endpoints.acting import context_of
 from modelyard.endpoints.beside import Besides
@@ -23,11 +23,12 @@ from modelyard.endpoints.endpoint import Status
 from modelyard.endpoints.fleet import instance_id
 from modelyard.endpoints.forwarding import Forwarding
 from modelyard.endpoints.hosting import Hosting
-from modelyard.endpoints.instance import Instance
+from modelyard.endpoints.instance import DRAIN_SECONDS, Instance
 from modelyard.endpoints.launching import Launching
 from modelyard.endpoints.lent import LentInstance
 from modelyard.endpoints.model import Name
 from modelyard.endpoints.ownership import Ownership
+from modelyard.endpoints.pool import Patience
 from modelyard.endpoints.publishing import Publisher
 from modelyard.endpoints.relaying import Relay
 from modelyard.endpoints.rollout import Outcome
@@ -49,7 +50,9 @@ class Serving:
         self.routes = Routes()
         self.relay = Relay(self.routes, self.loop)
         self._publisher = Publisher(dispatcher, self.relay.meter, self.loop)
-        self.forwarding = Forwarding(self.loop)
+        settings = dispatcher.settings
+        self._patience = Patience(settings.serverless_idle_seconds, settings.serverless_start_seconds)
+        self.forwarding = Forwarding(self.loop, self._patience.start)
         self.ownership = Ownership(dispatcher)
         self._launching = Launching(dispatcher, self._runtime, backend_of(dispatcher))
         self._launching.clear_away()
@@ -71,6 +74,15 @@ class Serving:
         with self._turning:
             if not self._closed:
                 self._turn()
+
+    def hosting(self, number: int) -> Hosting | None:
+        """An endpoint that this server runs. On any thread."""
+        return self._hostings.get(number)
+
+    @property
+    def hostings(self) -> list[Hosting]:
+        """The endpoints that this server runs."""
+        return list(self._hostings.values())
 
     def lend(self, at: Name, hosted: Hosted) -> LentInstance:
         """Begin to start an instance for a job."""
@@ -120,7 +132,7 @@ class Serving:
         stored = store_owners.owned(tx, number, self.ownership.name)
         if stored is None:
             return
-        hosting = self._hostings.setdefault(number, Hosting(stored, self._besides.attach))
+        hosting = self._hostings.setdefault(number, Hosting(stored, self._besides.attach, self._patience))
         hosting.read(stored, lambda one: self._deployment(tx, one))
         self._revisions[number] = stored.revision
         needed = {stored.serving, stored.pending}
@@ -153,6 +165,8 @@ class Serving:
 
     def _launch(self, stored: Stored, variant: str, plan: Deployment) -> Instance:
         instance = Instance(instance_id(), variant, plan.hosted[variant], self.loop, wakening.tell)
+        if plan.is_asynchronous:
+            instance.drain_seconds = queued.LONGEST_ANSWER_OF_ALL + DRAIN_SECONDS
         self._launching.start(stored.endpoint.at, instance)
         return instance
 
@@ -224,6 +238,7 @@ class Serving:
         state = {**stored.state, "Tags": tags_of(tx, arn)}
         store.put(tx, stored, stored.endpoint, now, deleted=now, state=state, owner=None)
         forget_tags(tx, arn)
+        store_queued.forget(tx, stored.id)
 
     def _note(self, hosting: Hosting) -> None:
         """Write down what Describe shows of an endpoint, where that has changed."""

@@ -18,6 +18,7 @@ from modelyard.endpoints.endpoint import Status
 from modelyard.endpoints.hosting import Alarms, Hosting
 from modelyard.endpoints.instance import Instance
 from modelyard.endpoints.model import Name
+from modelyard.endpoints.pool import Patience
 from modelyard.endpoints.rollout import Outcome
 from modelyard.endpoints.routes import Key, Routes, VariantRoute
 from modelyard.storage.interface import Transaction
@@ -83,7 +84,7 @@ class ComponentServing:
             return
         placed = self._placed.get(number)
         if placed is None:
-            placed = self._placed[number] = Placed(component, Hosting(component.stored, _nothing))
+            placed = self._placed[number] = Placed(component, Hosting(component.stored, _nothing, Patience()))
         placed.component = component
         placed.hosting.read(component.stored, lambda one: endpoints.deployment(tx, one))
         self._revisions[number] = component.stored.revision

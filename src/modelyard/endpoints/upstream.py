@@ -6,7 +6,7 @@ Whether a request that failed may be tried elsewhere is known here alone: `Lost.
 import asyncio
 import socket
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -45,6 +45,15 @@ class Answer:
     """Set instead of `body` for an answer that is taken piece by piece; to be read to its end, or closed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A request that is too large to be sent in one piece."""
+
+    head: bytes
+    pieces: Callable[[], AsyncIterator[bytes]]
+    """Its body, from the beginning each time."""
+
+
 class Connection(asyncio.Protocol):
     """One connection, with at most one request on its way."""
 
@@ -55,6 +64,9 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[Answer] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._streams = False
+        self._sending: asyncio.Task[None] | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
         self._reset()
 
     def _reset(self) -> None:
@@ -71,7 +83,7 @@ class Connection(asyncio.Protocol):
         """Whether another request may be sent."""
         return self._transport is not None and not self._transport.is_closing()
 
-    def send(self, request: bytes, *, streams: bool, seconds: float) -> "asyncio.Future[Answer]":
+    def send(self, request: bytes | Upload, *, streams: bool, seconds: float) -> "asyncio.Future[Answer]":
         """Send a request; what comes of it. Fails with Lost, and with TooLate when no answer has begun (or ended, where it does
         not stream) in time."""
         assert self._transport is not None
@@ -80,8 +92,26 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._waiter = self._upstream.loop.create_future()
         self._timer = self._upstream.loop.call_later(seconds, self._too_late)
-        self._transport.write(request)
+        if isinstance(request, Upload):
+            self._transport.write(request.head)
+            self._sending = self._upstream.loop.create_task(self._send_pieces(request))
+        else:
+            self._transport.write(request)
         return self._waiter
+
+    async def _send_pieces(self, request: Upload) -> None:
+        """Send a body as fast as it is taken."""
+        try:
+            async for piece in request.pieces():
+                await self._writable.wait()
+                if self._transport is None:
+                    return
+                self._transport.write(piece)
+        except (OSError, ValueError) as error:  # a file that was closed is the latter
+            self._fail(Lost(f"the request could not be read: {error}", answered=False))
+            self.abort()
+        finally:
+            self._sending = None
 
     def _too_late(self) -> None:
         self._fail(TooLate())
@@ -96,6 +126,11 @@ class Connection(asyncio.Protocol):
         """End the connection, and with it what is on its way."""
         if self._transport is not None:
             self._transport.abort()
+
+    def _stop_sending(self) -> bool:
+        """Send no more of a request; whether there was more of it."""
+        sending, self._sending = self._sending, None
+        return sending is not None and sending.cancel()
 
     # --- what the transport tells ---------------------------------------------------------------
 
@@ -115,9 +150,18 @@ class Connection(asyncio.Protocol):
             self._fail(Lost(f"the container does not speak HTTP: {error}", answered=True))
             self.abort()
 
+    def pause_writing(self) -> None:
+        """The container takes no more at the moment."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        self._writable.set()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone."""
         self._transport = None
+        self._stop_sending()
         if self._until_end and self._parser is not None:
             self._complete()
         else:
@@ -168,7 +212,8 @@ class Connection(asyncio.Protocol):
     def _complete(self) -> None:
         self._cancel_timer()
         parser, self._parser = self._parser, None
-        kept = not self._until_end and parser.should_keep_alive()
+        # Of what is answered before it was sent whole, the rest would be taken for the next request.
+        kept = not self._stop_sending() and not self._until_end and parser.should_keep_alive()
         waiter, self._waiter = self._waiter, None
         if self._pieces is not None:
             self._pieces.put_nowait(b"")
@@ -224,7 +269,7 @@ class Upstream:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._closed = False
 
-    async def ask(self, request: bytes, *, streams: bool = False, seconds: float = 60.0) -> Answer:
+    async def ask(self, request: bytes | Upload, *, streams: bool = False, seconds: float = 60.0) -> Answer:
         """Send a request. Raises Lost, TooLate, and ConnectionError when nobody listens."""
         idle = self._idle
         while idle:
@@ -233,7 +278,7 @@ class Upstream:
                 return await self._sent(connection, request, streams, seconds)
         return await self._sent(await self._new(), request, streams, seconds)
 
-    async def _sent(self, connection: Connection, request: bytes, streams: bool, seconds: float) -> Answer:
+    async def _sent(self, connection: Connection, request: bytes | Upload, streams: bool, seconds: float) -> Answer:
         try:
             return await connection.send(request, streams=streams, seconds=seconds)
         except asyncio.CancelledError:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from modelyard.dispatch.dispatcher import Dispatcher
 from modelyard.endpoints import wakening
+from modelyard.endpoints.queueing import Queueing
 from modelyard.endpoints.serving import Serving
 
 SECONDS = 0.5
@@ -27,6 +28,7 @@ class House(Protocol):
 def turn(house: House) -> None:
     """Look at everything once. For tests and tools too."""
     Serving.of(house.dispatcher).turn()
+    Queueing.of(house.dispatcher).turn()
 
 
 def turn_until(house: House, done: Callable[[], bool], seconds: float = 30.0) -> bool:

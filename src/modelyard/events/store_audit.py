@@ -95,6 +95,12 @@ def mentions(tx: Transaction, subject: int, first: int, last: int) -> set[int]:
     return {row[0] for row in rows}
 
 
+def last_mentioned(tx: Transaction) -> int:
+    """The highest number that a record is noted with; it takes a look at every note."""
+    row = tx.one("SELECT MAX(sequence) FROM audit_mention")
+    return 0 if row is None or row[0] is None else int(row[0])
+
+
 def first_at(tx: Transaction, time: float) -> int:
     """The number of the first record at or after a time; one more than the last when there is none.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from modelyard.events import store_audit
+from modelyard.events import outbox, store_audit
 from modelyard.events.audit_record import GENESIS, Record, digest, subjects_of
 from modelyard.events.checkpoint import Checkpoint
 from modelyard.events.store_audit import Kept
@@ -188,8 +188,9 @@ def _wrong_known(trail: AuditTrail, known: Checkpoint, hashes: dict[int, str], f
 
 
 def _cut_off(tx: Transaction, last: int) -> Problem | None:
-    """Whether a checkpoint knows of records after the last one."""
+    """Whether checkpoints, notes of what records are about, or events where there is nothing else, know of more records."""
     checkpoint = store_audit.last_checkpoint(tx)
-    if checkpoint is None or checkpoint.content["sequence"] <= last:
-        return None
-    return removed(last + 1, checkpoint.content["sequence"] + 1)
+    known = max(store_audit.last_mentioned(tx), 0 if checkpoint is None else checkpoint.content["sequence"])
+    if not known and outbox.last_position(tx):
+        known = 1
+    return removed(last + 1, known + 1) if known > last else None

@@ -3,6 +3,7 @@
 A refusal is an exception that carries the name of the rule: the name of the member of ApprovalRules that says so.
 """
 
+import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -110,7 +111,10 @@ def gate(text: str) -> Gate:
     found = _GATE.fullmatch(text)
     if found is None:
         raise MalformedRules(f"A metric gate has the form `accuracy >= 0.9`, with one of >= <= > < == !=, and not: {text}")
-    return Gate(found["metric"], found["sign"], float(found["bound"]), " ".join(text.split()))
+    bound = float(found["bound"])
+    if not math.isfinite(bound):
+        raise MalformedRules(f"A metric gate needs a number that figures can have, and not: {text}")
+    return Gate(found["metric"], found["sign"], bound, " ".join(text.split()))
 
 
 def check(rules: Mapping[str, Any]) -> None:
@@ -146,6 +150,20 @@ def required(rules: Mapping[str, Any]) -> int:
 def check_approval(rules: Mapping[str, Any], case: Case) -> None:
     """Raise RuleRefuses unless this approval may be given."""
     actor = case.actor
+    check_approver(rules, case)
+    refusals = [refusal for text in rules.get("MetricGates", ()) if (refusal := gate(text).refusal(case.figures))]
+    if refusals:
+        raise RuleRefuses("MetricGates", f"the version does not reach {'; '.join(refusals)}.")
+    check_signed(rules, case.signers)
+    missing = required(rules) - len(case.approvals)
+    if actor.identity in case.approvals and missing > 0:
+        sentence = f"{actor.arn} has approved this version already; {missing} more of {required(rules)} approvers have to."
+        raise RuleRefuses("RequiredApprovers", sentence, person=True)
+
+
+def check_approver(rules: Mapping[str, Any], case: Case) -> None:
+    """Raise RuleRefuses unless this one may approve this version, for this reason."""
+    actor = case.actor
     if rules.get("ApproverIsNotRegistrant"):
         if actor.identity == identity_of(case.registrant):
             sentence = f"{actor.arn} registered this version, so someone else has to approve it."
@@ -154,14 +172,15 @@ def check_approval(rules: Mapping[str, Any], case: Case) -> None:
             sentence = f"{actor.arn} changed what this version deploys, so someone else has to approve it."
             raise RuleRefuses("ApproverIsNotRegistrant", sentence, person=True)
     check_decider(rules, actor, case.reason)
-    refusals = [refusal for text in rules.get("MetricGates", ()) if (refusal := gate(text).refusal(case.figures))]
-    if refusals:
-        raise RuleRefuses("MetricGates", f"the version does not reach {'; '.join(refusals)}.")
-    check_signed(rules, case.signers)
-    if actor.identity in case.approvals:
-        missing = required(rules) - len(case.approvals)
-        sentence = f"{actor.arn} has approved this version already; {missing} more of {required(rules)} approvers have to."
-        raise RuleRefuses("RequiredApprovers", sentence, person=True)
+
+
+def still_counts(rules: Mapping[str, Any], case: Case) -> bool:
+    """Whether an approval that waits is one that these rules let be given: they may be newer than it is."""
+    try:
+        check_approver(rules, case)
+    except RuleRefuses:
+        return False
+    return True
 
 
 def check_decider(rules: Mapping[str, Any], actor: Actor, reason: str) -> None:

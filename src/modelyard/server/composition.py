@@ -29,6 +29,7 @@ PARTS = (
     "keys",
     "images",
     "queues",
+    "topics",
     "triggers",
     "logs",
     "metrics",

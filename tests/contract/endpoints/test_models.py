@@ -190,6 +190,21 @@ def test_the_execution_role(hosting: Hosting) -> None:
     assert hosting.described("role")["ExecutionRoleArn"] == role
 
 
+@pytest.mark.documented
+def test_the_execution_role_may_trust_for_an_account_alone(hosting: Hosting) -> None:
+    """Trust under aws:SourceAccount and aws:SourceArn, against confused deputies, is enough for what they name."""
+
+    def role(name: str, account: str, kind: str) -> str:
+        source = {"aws:SourceArn": f"arn:aws:sagemaker:*:*:{kind}/*"}
+        condition = {"StringEquals": {"aws:SourceAccount": account}, "ArnLike": source}
+        return hosting.role(name, trust=document({**TRUST, "Condition": condition}))
+
+    hosting.create("narrow", PrimaryContainer=IMAGE, ExecutionRoleArn=role("ours", ACCOUNT, "model"))
+    for other in (role("theirs", OTHER_ACCOUNT, "model"), role("jobs", ACCOUNT, "training-job")):
+        with refused(INVALID, f"Could not assume role {other}"):
+            hosting.create("other", PrimaryContainer=IMAGE, ExecutionRoleArn=other)
+
+
 @pytest.mark.ours
 def test_model_data_must_be_there_for_the_role(hosting: Hosting) -> None:
     """Files in a bucket of this server are looked up as the execution role, or as the caller; elsewhere they cannot be."""

@@ -96,6 +96,19 @@ def test_a_change_is_recorded_with_who_what_and_whereto(yard_in_process: Yard) -
     }
 
 
+def test_who_became_a_session_of_a_role_is_recorded(yard_in_process: Yard) -> None:
+    """AssumeRole changes nothing, and is what tells later who was behind a session; its credentials are not in the trail."""
+    trust = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}'
+    role = yard_in_process.call("iam", "CreateRole", RoleName="Reviewer", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    answer = yard_in_process.call("sts", "AssumeRole", RoleArn=role, RoleSessionName="monday")
+    made = records(yard_in_process)[-1]
+    assert (made["operation"], made["outcome"], made["resources"]) == ("AssumeRole", "Success", [role])
+    assert made["principal"].endswith("user/admin") and made["parameters"]["RoleSessionName"] == "monday"
+    assert answer["Credentials"]["SecretAccessKey"] not in json.dumps(records(yard_in_process))
+    yard_in_process.call("sts", "GetSessionToken")
+    assert records(yard_in_process)[-1]["operation"] == "GetSessionToken"
+
+
 def test_reads_that_succeed_are_not_recorded(yard_in_process: Yard) -> None:
     """Describing and listing leave no trace."""
     ten_records(yard_in_process)
@@ -293,9 +306,31 @@ def test_records_cut_off_the_end_are_found_by_a_checkpoint(yard_in_process: Yard
     meddle(yard_in_process, lambda tx: tx.execute("DELETE FROM audit_record WHERE sequence > 7"))
     assert (problem(yard_in_process).sequence, problem(yard_in_process).kind) == (8, Kind.REMOVED)
     yard_in_process.house.storage.write(lambda tx: tx.execute("DELETE FROM audit_checkpoint"))
+    yard_in_process.house.storage.write(lambda tx: tx.execute("DELETE FROM audit_mention WHERE sequence > 7"))
     assert walked(yard_in_process).problem is None
     told = walked(yard_in_process, known=known).problem
     assert told is not None and (told.sequence, told.kind) == (8, Kind.REMOVED)
+
+
+def test_the_last_record_is_missed_without_any_checkpoint(yard_in_process: Yard) -> None:
+    """What notes it by whom and what it is about stays behind."""
+    ten_records(yard_in_process)
+    meddle(yard_in_process, lambda tx: tx.execute("DELETE FROM audit_record WHERE sequence = 10"))
+    assert problem(yard_in_process) == Problem(10, Kind.REMOVED, "Record 10 is missing.")
+
+
+def test_a_trail_that_was_emptied_is_missed(yard_in_process: Yard) -> None:
+    """Nothing of it is left; but there are events, which come with changes that were recorded."""
+    assert walked(yard_in_process).problem is None, "an empty yard is whole"
+    ten_records(yard_in_process)
+    yard_in_process.house.storage.write(yard_in_process.house.trail.keep_checkpoint)
+
+    def empty(tx: Transaction) -> None:
+        for table in ("record", "mention", "checkpoint"):
+            tx.execute(f"DELETE FROM audit_{table}")
+
+    meddle(yard_in_process, empty)
+    assert problem(yard_in_process) == Problem(1, Kind.REMOVED, "Record 1 is missing.")
 
 
 @pytest.mark.parametrize("place", [5, 11])

@@ -35,11 +35,9 @@ def create(shared_house: Yard) -> Create:
     """Creates a function of a name with this code, and gives its ARN."""
 
     def create(name: str, code: str, **more: Any) -> str:
-        settings: dict[str, Any] = {"Runtime": "python3.11", "Handler": "app.handler", **more}
         role = f"arn:aws:iam::{ACCOUNT}:role/runs"
-        made = shared_house.call(
-            "lambda", "CreateFunction", FunctionName=name, Role=role, Code={"ZipFile": zipped(code)}, **settings
-        )
+        settings: dict[str, Any] = {"Runtime": "python3.11", "Handler": "app.handler", "Role": role, **more}
+        made = shared_house.call("lambda", "CreateFunction", FunctionName=name, Code={"ZipFile": zipped(code)}, **settings)
         return str(made["FunctionArn"])
 
     return create

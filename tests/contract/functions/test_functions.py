@@ -36,6 +36,25 @@ def test_creating_needs_leave_to_pass_the_role(shared_house: Yard):
     assert shared_house.call("lambda", "CreateFunction", clerk, **request)["FunctionName"] == "passed"
 
 
+def test_a_role_may_trust_lambda_for_one_function_alone(shared_house: Yard, create: Create):
+    """Trust under aws:SourceArn and aws:SourceAccount, against confused deputies, is enough for that function and no other."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust["Condition"] = {  # type: ignore[assignment]
+        "StringEquals": {"aws:SourceAccount": ACCOUNT},
+        "ArnEquals": {"aws:SourceArn": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:trusted"},
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = shared_house.call("iam", "CreateRole", RoleName="narrow", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    create("trusted", ECHO, Role=role)
+    with pytest.raises(AwsError, match="cannot be assumed by Lambda"):
+        create("other", ECHO, Role=role)
+    create("other", ECHO)
+    with pytest.raises(AwsError, match="cannot be assumed by Lambda"):
+        shared_house.call("lambda", "UpdateFunctionConfiguration", FunctionName="other", Role=role)
+    answer = shared_house.call("lambda", "Invoke", FunctionName="trusted", Payload=b"1")
+    assert (answer["Payload"], answer.get("FunctionError")) == (b"1", None)
+
+
 def test_functions_are_listed_page_by_page(shared_house: Yard, create: Create):
     """Every function comes once, in order of names, whatever the size of a page; ALL lists versions too."""
     for number in range(5):

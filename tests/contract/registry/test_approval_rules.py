@@ -119,6 +119,44 @@ def test_rules_count_approvals_that_wait(registry: Governed) -> None:
     assert registry.approve(arn, BOB) == "Approved"
 
 
+def test_fewer_approvers_may_be_had_already(registry: Governed) -> None:
+    """When no more approvers are required than have approved, one of these can say so again."""
+    registry.rules(RequiredApprovers=2)
+    arn = registry.register()
+    registry.approve(arn, ALICE)
+    registry.rules(RequiredApprovers=1)
+    assert registry.approve(arn, ALICE) == "Approved"
+    assert [one.get("Approvals") for one in registry.decisions(arn)] == [1, 1]
+
+
+def test_new_rules_judge_approvals_that_wait(registry: Governed) -> None:
+    """An approval that waits counts only when the rules as they are now let it be given."""
+    registry.rules(RequiredApprovers=2)
+    arn = registry.register(ModelApprovalStatus="Approved")
+    registry.rules(RequiredApprovers=2, ApproverIsNotRegistrant=True)
+    assert registry.approve(arn, ALICE) == PENDING, "the registrant's approval counts no more"
+    registry.rules(RequiredApprovers=2, ApproverIsNotRegistrant=True, Approvers=[BOB.arn, CAROL.arn])
+    assert registry.approve(arn, BOB) == PENDING, "Alice is none of the approvers"
+    assert registry.approve(arn, CAROL) == "Approved"
+    assert [one["Approvals"] for one in registry.decisions(arn)] == [1, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"SourceUri": "s3://models/another"}, "changed what the version deploys"),
+        ({"ModelApprovalStatus": "Rejected"}, "set the version to Rejected"),
+    ],
+)
+def test_description_counts_no_approvals_that_are_taken_away(registry: Governed, change: dict[str, str], why: str) -> None:
+    """Who takes approvals away without a word is named where their number was."""
+    registry.rules(RequiredApprovers=2)
+    arn = registry.register()
+    registry.approve(arn, ALICE)
+    registry.update(arn, BOB, **change)
+    assert registry.described(arn)["ApprovalDescription"] == f"No approval counts any more: {BOB.arn} {why}."
+
+
 def test_a_reason_is_required(registry: Governed) -> None:
     """Approving and rejecting without a reason are refused."""
     registry.rules(ReasonRequired=True)

@@ -55,6 +55,22 @@ def times_of(messages: list[dict[str, Any]]) -> list[str]:
     return [json.loads(message["Body"])["time"] for message in messages]
 
 
+@pytest.mark.seen
+def test_a_role_that_the_scheduler_may_not_take_up_is_refused(scheduler: Call, create: Call, iam: Call) -> None:
+    """No schedule is made or changed that could never call its target: the role is not there, or trusts somebody else."""
+    create("rate(1 day)")
+    trust = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    iam("CreateRole", RoleName="other", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
+    for name in ("other", "missing"):
+        target = {"Arn": queue_arn("times"), "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/{name}"}
+        with refused("ValidationException", "must allow AWS EventBridge Scheduler to assume the role"):
+            create("rate(1 day)", "second", target=target)
+        request = {"Name": "nightly", "ScheduleExpression": "rate(1 day)", "Target": target, "FlexibleTimeWindow": OFF}
+        with refused("ValidationException", "must allow AWS EventBridge Scheduler to assume the role"):
+            scheduler("UpdateSchedule", **request)
+    iam("DeleteRole", RoleName="other")
+
+
 def test_the_life_of_a_schedule(scheduler: Call, create: Call, yard_in_process: Yard) -> None:
     """Made, read, changed, listed and deleted, with the answers of the Scheduler."""
     arn = f"arn:aws:scheduler:us-east-1:{ACCOUNT}:schedule/default/nightly"

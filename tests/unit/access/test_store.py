@@ -65,8 +65,33 @@ def test_credentials_of_the_execution_role(guard: Guard) -> None:
         assert (
             found is not None and found.principal.arn == f"arn:aws:sts::{ACCOUNT}:assumed-role/ModelyardExecutionRole/modelyard"
         )
+        for service, allowed in (("sagemaker", True), ("lambda", True), ("scheduler", True), ("ec2", False)):
+            assert service_may_assume(tx, guard.administrator.role_arn, f"{service}.amazonaws.com", FACTS) is allowed
         with pytest.raises(AccountError, match="has no role"):
             execution_role_credentials(tx, guard.key_ring, ACCOUNT, ids=guard.ids, now=NOW, role_name="x")
+
+
+@pytest.mark.parametrize(
+    ("action", "allowed"),
+    [
+        ("modelyard:PutVersionMetadata", True),
+        ("modelyard:GetApprovalRules", True),
+        ("modelyard:LookupEvents", True),
+        ("modelyard:RestoreEndpoint", True),
+        ("modelyard:PutApprovalRules", False),
+        ("modelyard:DeleteApprovalRules", False),
+        ("modelyard:PutMetadataContract", False),
+        ("modelyard:DeleteMetadataContract", False),
+    ],
+)
+def test_the_execution_role_does_not_set_what_it_is_judged_by(guard: Guard, action: str, allowed: bool) -> None:
+    """What runs under it works with versions and endpoints; approval rules and contracts of groups are for others to change."""
+    with guard.storage.read() as tx:
+        issued = execution_role_credentials(tx, guard.key_ring, ACCOUNT, ids=guard.ids, now=NOW)
+        found = CredentialSource(guard.key_ring).find_session(tx, issued.session_token, NOW)
+    assert found is not None
+    resource = Resource(f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:model-package-group/g", ACCOUNT)
+    assert decide(found.principal, Permission(action, resource), FACTS).allowed is allowed
 
 
 def test_secrets_are_sealed(guard: Guard, tmp_path: Path) -> None:

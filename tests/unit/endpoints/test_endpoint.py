@@ -105,9 +105,9 @@ def test_variants_retain_their_counts_and_weights() -> None:
         "ProductionVariants": [{"VariantName": "a", "InitialInstanceCount": 1}, {"VariantName": "s", "ServerlessConfig": {}}]
     }
     new = endpoint.variants_of(config)
-    assert new == [Variant("a", 1.0, 1), Variant("s", 1.0)]
+    assert new == [Variant("a", 1.0, 1), Variant("s", 1.0, serverless={})]
     now = [Variant("a", 0.3, 5), Variant("b", 2.0, 2), Variant("s", 0.7, 4)]
-    assert endpoint.retained(new, now) == [Variant("a", 0.3, 5), Variant("s", 0.7)]
+    assert endpoint.retained(new, now) == [Variant("a", 0.3, 5), Variant("s", 0.7, serverless={})]
     assert endpoint.retained(new, now, ["DesiredWeight"])[0] == Variant("a", 1.0, 5)
     assert endpoint.retained(new, now, ["DesiredInstanceCount", "DataCaptureConfig"])[0] == Variant("a", 0.3, 1)
     assert endpoint.retained(new, [Variant("c", 9.0, 9)]) == new
@@ -124,6 +124,23 @@ def test_weights_and_capacities_change() -> None:
         endpoint.reweighted(now, [{"VariantName": "x"}, {"VariantName": "a"}, {"VariantName": "y"}], "C")
     with pytest.raises(RuleBroken, match=r'^The variant name "a" was non-unique within the request.$'):
         endpoint.reweighted(now, [{"VariantName": "a"}, {"VariantName": "a"}], "C")
+
+
+@pytest.mark.documented
+def test_serverless_variants_change_by_their_own_member() -> None:
+    """Concurrency changes with ServerlessUpdateConfig, never with counts, and the other way round; it stays within its bounds."""
+    config = {"MemorySizeInMB": 1024, "MaxConcurrency": 2}
+    now = [Variant("s", 1.0, serverless=config)]
+    assert (now[0].steady, now[0].first) == (0, 1)
+    changed = [{"VariantName": "s", "ServerlessUpdateConfig": {"MaxConcurrency": 5, "ProvisionedConcurrency": 3}}]
+    [after] = endpoint.reweighted(now, changed, "C")
+    assert after.serverless == {"MemorySizeInMB": 1024, "MaxConcurrency": 5, "ProvisionedConcurrency": 3}
+    assert (after.steady, after.first) == (3, 3)
+    for wrong in ({"ServerlessUpdateConfig": {"ProvisionedConcurrency": 3}}, {"DesiredInstanceCount": 1}):
+        with pytest.raises(RuleBroken):
+            endpoint.reweighted(now, [{"VariantName": "s", **wrong}], "C")
+    with pytest.raises(RuleBroken, match="is not a serverless one"):
+        endpoint.reweighted([Variant("a", 1.0, 1)], [{**changed[0], "VariantName": "a"}], "C")
 
 
 @pytest.mark.documented

@@ -2,13 +2,13 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from modelyard.endpoints.upstream import Lost, TooLate, Upstream
+from modelyard.endpoints.upstream import Lost, TooLate, Upload, Upstream
 
 pytestmark = pytest.mark.ours
 
@@ -160,3 +160,68 @@ def test_connections_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
             assert [one.body for one in answers] == [b"ok"] * 10 and len(connected) == 2
 
     asyncio.run(run())
+
+
+def test_a_large_request_is_sent_as_it_is_taken() -> None:
+    """Piece by piece, no further ahead than the container reads; the connection is used again after it."""
+    count, size = 64, 1 << 20
+    sent, furthest = 0, 0
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal sent
+        for number in range(count):
+            sent += 1
+            yield bytes([number]) * size
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal furthest
+        while await reader.readuntil(b"\r\n\r\n"):
+            for number in range(count):
+                assert await reader.readexactly(size) == bytes([number]) * size
+                furthest = max(furthest, sent - number)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nseen")
+
+    async def run() -> tuple[list[bytes], int]:
+        nonlocal sent
+        head = b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (count * size)
+        async with serving(handle) as (upstream, connected):
+            found = []
+            for _ in range(2):
+                sent = 0
+                found.append((await upstream.ask(Upload(head, pieces))).body)
+                await asyncio.sleep(0.01)
+            return found, len(connected)
+
+    assert asyncio.run(run()) == ([b"seen", b"seen"], 1)
+    assert furthest < count // 2
+
+
+def test_an_answer_that_comes_early_ends_the_sending() -> None:
+    """A container that refuses a request before it has all of it: its answer counts, and the connection is not used again."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 65536
+
+    async def run() -> tuple[list[int], int]:
+        async with serving(answering(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")) as (upstream, connected):
+            found = [(await upstream.ask(Upload(b"POST / HTTP/1.1\r\n\r\n", pieces))).status for _ in range(2)]
+            return found, len(connected)
+
+    assert asyncio.run(run()) == ([413, 413], 2)
+
+
+def test_a_request_that_cannot_be_read_is_lost() -> None:
+    """Its file is gone, say: nobody has the request, and whoever waits is told."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"x"
+        raise OSError("the disk is gone")
+
+    async def run() -> str:
+        async with serving(answering()) as (upstream, _):
+            with pytest.raises(Lost) as raised:
+                await upstream.ask(Upload(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n", pieces))
+            return str(raised.value)
+
+    assert "the disk is gone" in asyncio.run(run())

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.harness import ACCOUNT, OTHER_ACCOUNT, START, Yard, user
 
-from modelyard.aws.errors import AccessDeniedException, AwsError
+from modelyard.aws.errors import AccessDeniedException, AwsError, ValidationException
 from modelyard.events import outbox
 from modelyard.governance.operations import changes
 from modelyard.storage.interface import Transaction
@@ -87,6 +87,16 @@ def test_a_reader_who_comes_too_late_is_told(yard_in_process: Yard) -> None:
         yard_in_process.call("modelyard", "ListChanges", StartAfter=0)
     assert told.value.code == "ChangesTrimmedException"
     assert len(yard_in_process.call("modelyard", "ListChanges")["Changes"]) == 2
+
+
+def test_a_reader_who_is_ahead_is_told(yard_in_process: Yard) -> None:
+    """A position that no change has had, as after a restore from a backup, is an error; the newest one is none."""
+    group(yard_in_process, "Fraud", 1)
+    newest = yard_in_process.call("modelyard", "ListChanges")["LastPosition"]
+    assert yard_in_process.call("modelyard", "ListChanges", StartAfter=newest) == {"Changes": [], "LastPosition": newest}
+    for named in ({}, {"ModelPackageGroupName": "Fraud"}):
+        with pytest.raises(ValidationException, match=f"There is no position {newest + 1} yet: the newest is {newest}"):
+            yard_in_process.call("modelyard", "ListChanges", StartAfter=newest + 1, **named)
 
 
 def test_another_account_reads_the_feed_where_the_groups_policy_lets_it(yard_in_process: Yard) -> None:

@@ -104,7 +104,9 @@ def test_gates_compare_figures(text: str, figures: dict[str, float], passes: boo
     assert (refusal({"MetricGates": [text]}, case(Actor(ALICE), figures=figures)) is None) is passes
 
 
-@pytest.mark.parametrize("text", ["accuracy", "accuracy >=", ">= 0.9", "accuracy => 0.9", "accuracy >= high", "accuracy >= nan"])
+@pytest.mark.parametrize(
+    "text", ["accuracy", "accuracy >=", ">= 0.9", "accuracy => 0.9", "accuracy >= high", "accuracy >= nan", "a < 1e999"]
+)
 def test_malformed_gates_are_refused(text: str) -> None:
     """What does not read as metric, sign and number is no gate."""
     with pytest.raises(MalformedRules):
@@ -116,6 +118,7 @@ def test_nobody_counts_twice() -> None:
     rules = {"RequiredApprovers": 3}
     assert refusal(rules, case(Actor(ALICE), approvals={ALICE})) == ("RequiredApprovers", True)
     assert refusal(rules, case(Actor(ALICE), approvals={BOB})) is None
+    assert refusal({"RequiredApprovers": 1}, case(Actor(ALICE), approvals={ALICE})) is None
 
 
 def test_moves_go_where_they_are_allowed() -> None:

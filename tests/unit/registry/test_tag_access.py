@@ -49,7 +49,7 @@ TEAM = allowed(
     },
     {
         "Action": ["sagemaker:AddTags", "sagemaker:DeleteTags"],
-        "Condition": {**TAGGED, "ForAllValues:StringNotEquals": {"aws:TagKeys": ["MLProject"]}},
+        "Condition": {**TAGGED, "ForAllValues:StringNotEqualsIgnoreCase": {"aws:TagKeys": ["MLProject"]}},
     },
 )
 """The team of the how-to page."""
@@ -265,6 +265,7 @@ ESCAPES: list[tuple[str, str, dict[str, Any]]] = [
     ("capture a version", "AddTags", {"ResourceArn": f"{ARN}:model-package/fraud/1", "Tags": tagged("weather")}),
     ("give a group away", "AddTags", {"ResourceArn": f"{GROUP}/Rain", "Tags": tagged("fraud")}),
     ("among other tags", "AddTags", {"ResourceArn": f"{GROUP}/Rain", "Tags": [*tagged("b", "a"), *tagged("fraud")]}),
+    ("hide a group", "AddTags", {"ResourceArn": f"{GROUP}/Rain", "Tags": tagged("fraud", "mlproject")}),
     ("set it to what it is", "AddTags", {"ResourceArn": f"{GROUP}/Rain", "Tags": tagged("weather")}),
     ("let a group go", "DeleteTags", {"ResourceArn": f"{GROUP}/Rain", "TagKeys": ["MLProject"]}),
     ("take another team's tag", "DeleteTags", {"ResourceArn": f"{GROUP}/Fraud", "TagKeys": ["MLProject"]}),

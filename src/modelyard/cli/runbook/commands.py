@@ -196,7 +196,8 @@ def _announce(call: Call, planned: Sequence[Removal], kept: Sequence[Removal]) -
             say(f"  {sentence}")
         word = "stays" if one in kept else "goes"
         if one.group is not None:
-            say(f"  The group {one.wanted.name} {word}, with {len(one.versions)} versions.")
+            count = "1 version" if len(one.versions) == 1 else f"{len(one.versions)} versions"
+            say(f"  The group {one.wanted.name} {word}, with {count}.")
             for version in one.approved:
                 say(f"    approved: {version}")
         if one.role is not None:

@@ -11,6 +11,7 @@ from modelyard.endpoints.operations import (
     lending,
     model_integrity,
     models,
+    queued_invocations,
     recovery,
     updates,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "model_integrity",
     "models",
     "own_program",
+    "queued_invocations",
     "recovery",
     "updates",
 ]

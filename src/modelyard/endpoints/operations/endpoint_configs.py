@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from modelyard.access.permission import Permission, Resource
-from modelyard.access.roles import pass_role, service_may_assume
+from modelyard.access.roles import pass_role, service_could_assume
 from modelyard.aws.arns import Arn
 from modelyard.aws.errors import ValidationException
 from modelyard.aws.http import Document
@@ -71,7 +71,7 @@ def create_endpoint_config(context: Context, request: Request) -> Request:
         if store.document(context.tx, model) is None:
             raise missing_model(model)
     role = request.get("ExecutionRoleArn")
-    if role is not None and not service_may_assume(context.tx, role, SERVICE, context.facts):
+    if role is not None and not service_could_assume(context.tx, role, SERVICE, context.facts, at.arn):
         raise not_assumed(role)
     store.add_config(context.tx, at, endpoint_config.new_document(at, request, context.now))
     put_tags(context.tx, at.arn, from_list(request.get("Tags", [])))

@@ -65,13 +65,14 @@ def _variant(deployment: Deployment, name: str) -> Request:
     wanted = next(variant for variant in deployment.variants if variant.name == name)
     shown: Request = {
         "VariantName": name,
-        "InstanceType": deployment.instance_type(name),
-        "InstanceCount": wanted.instances or 0,
+        "InstanceCount": wanted.steady,
         "Weight": wanted.weight,
         "Containers": [] if hosted is None else [_container(one) for one in hosted.containers],
     }
     if hosted is not None:
         shown["ModelName"] = hosted.model_name
+    if deployment.instance_type(name):
+        shown["InstanceType"] = deployment.instance_type(name)
     return {**shown, "Shadow": True} if wanted.shadow else shown
 
 
@@ -99,14 +100,14 @@ def _listing(context: Context, request: Request) -> Iterable[Permission]:
 
 @operation("ListVersionDeployments", mode=Mode.SLOW_READ, permissions=_listing)
 def list_version_deployments(context: Context, request: Request) -> Request:
-    """Where the caller's account serves a version, and with IncludePast where it did."""
-    arn = _folded(request["ModelPackageArn"])
-    past = request.get("IncludePast", False)
-    fingerprint = _fingerprint(context, "ListVersionDeployments", f"{arn} {past}")
+    """Where the caller's account serves a version, with IncludePast where it did, and with AsOf where it did at a time."""
+    arn, as_of = _folded(request["ModelPackageArn"]), request.get("AsOf")
+    past = request.get("IncludePast", False) or as_of is not None
+    fingerprint = _fingerprint(context, "ListVersionDeployments", f"{arn} {past} {as_of}")
     before, size = _page(context, request, fingerprint)
     found = store_history.uses(context.tx, context.account, context.region, arn, before, size + 1, past=past)
     numbers = list(dict.fromkeys(number for number, _ in found))
-    shown = [_use(context, use) for number, use in found if number in numbers[:size]]
+    shown = [_use(context, use) for number, use in found if number in numbers[:size] and _at(use, as_of)]
     return _answer(context, fingerprint, shown, numbers[size - 1] if len(numbers) > size else None)
 
 
@@ -120,7 +121,7 @@ def _use(context: Context, use: Use) -> Request:
         "EndpointStatus": "Deleted" if use.stored.deleted is not None else str(use.stored.endpoint.status),
         "DeploymentNumber": deployed.id,
         "EndpointConfigName": deployed.config_name,
-        "Since": deployed.ended if deployed.ended is not None else deployed.started,
+        "Since": _since(use),
         "StartedBy": deployed.started_by,
         **{name: value for name, value in variant.items() if name != "Containers"},
         "Container": variant["Containers"][0],
@@ -132,6 +133,16 @@ def _use(context: Context, use: Use) -> Request:
     lowered = {key.lower(): value for key, value in tags.items()}
     environment = next((lowered[key] for key in ENVIRONMENT_TAGS if key in lowered), None)
     return shown if environment is None else {**shown, "Environment": environment}
+
+
+def _since(use: Use) -> float:
+    deployed = use.deployment
+    return deployed.ended if deployed.ended is not None else deployed.started
+
+
+def _at(use: Use, moment: float | None) -> bool:
+    """Whether it was so at a moment; always without one."""
+    return moment is None or (_since(use) <= moment and (use.until is None or moment < use.until))
 
 
 def _folded(arn: str) -> str:

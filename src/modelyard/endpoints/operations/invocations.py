@@ -108,15 +108,3 @@ async def _parts(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[Request,
         raise AwsError(
             f"The model's answer broke off: {error}.", code="ModelStreamError", members={"ErrorCode": "StreamBroken"}
         ) from None
-
-
-def _refused(_context: Context, _request: Request) -> Iterable[Permission]:
-    return ()
-
-
-@operation("InvokeEndpointAsync", mode=Mode.READ, permissions=_refused)
-def invoke_endpoint_async(_context: Context, request: Request) -> Request:
-    """Refused: there are no asynchronous endpoints yet."""
-    raise AwsError(
-        f"The endpoint {request['EndpointName']} is not an asynchronous one: this server has none.", code="ValidationError"
-    )

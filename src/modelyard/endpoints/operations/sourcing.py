@@ -11,7 +11,7 @@ from typing import Any
 
 from modelyard.access.explanations import why_refused
 from modelyard.access.principal import Principal
-from modelyard.access.roles import assumed_by_service
+from modelyard.access.roles import assumed_by_service, facts_of_service
 from modelyard.aws.errors import ValidationException
 from modelyard.dispatch import image_lookup, registered
 from modelyard.dispatch.artifacts import Denied, Keeper, NotKeptHere, NotLookedUp, keeper
@@ -38,12 +38,13 @@ class Package:
     created: float
 
 
-def runner(context: Context, request: Request) -> Principal:
+def runner(context: Context, at: Name, request: Request) -> Principal:
     """Who will run the model: its execution role, or the caller. Raises ValidationException for a role that cannot be assumed."""
     role = request.get("ExecutionRoleArn")
     if role is None:
         return context.principal
-    assumed = assumed_by_service(context.tx, context.ids, role, SERVICE, SESSION, context.facts)
+    facts = facts_of_service(context.facts, SERVICE, at.arn)
+    assumed = assumed_by_service(context.tx, context.ids, role, SERVICE, SESSION, facts)
     if assumed is None:
         raise not_assumed(role)
     return assumed
@@ -61,7 +62,7 @@ class Sourcing:
 
     def __init__(self, context: Context, at: Name, request: Request) -> None:
         self._context = context
-        self._runner = replace(context, principal=runner(context, request))
+        self._runner = replace(context, principal=runner(context, at, request))
         self._at = at
         self._request = request
         self.packages: dict[str, Package] = {}

@@ -100,13 +100,11 @@ def update_endpoint_weights_and_capacities(context: Context, request: Request) -
     """Begin to give variants other weights, or other numbers of instances."""
     stored, serving = updatable(context, request["EndpointName"])
     wanted = request["DesiredWeightsAndCapacities"]
-    if any("ServerlessUpdateConfig" in one for one in wanted):
-        raise ValidationException("ServerlessUpdateConfig is for serverless variants, which this server does not have.")
     try:
         variants = endpoint.reweighted(serving.variants, wanted, serving.config_name)
     except RuleBroken as error:
         raise ValidationException(str(error)) from None
-    planning.check_counts(variants)
+    planning.check_counts(variants, serving.config)
     reweigh(context, stored, serving, variants)
     return {"EndpointArn": stored.endpoint.at.arn}
 

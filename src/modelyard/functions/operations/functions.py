@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from modelyard.access.permission import Permission
-from modelyard.access.roles import service_may_assume
+from modelyard.access.roles import service_could_assume
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
 from modelyard.dispatch.tags import forget_tags, put_tags, tags_of
@@ -56,14 +56,14 @@ def _check_new(context: Context, request: Request) -> FunctionName:
     for member in ("Runtime", "Handler"):
         if member not in request:
             raise invalid(f"{member} is mandatory for functions created with deployment packages.")
-    _check_role(context, request["Role"])
+    _check_role(context, at, request["Role"])
     if store.function_id(context.tx, at) is not None:
         raise conflict(f"Function already exist: {at.name}")
     return at
 
 
-def _check_role(context: Context, role: str) -> None:
-    if not service_may_assume(context.tx, role, LAMBDA_PRINCIPAL, context.facts):
+def _check_role(context: Context, at: FunctionName, role: str) -> None:
+    if not service_could_assume(context.tx, role, LAMBDA_PRINCIPAL, context.facts, at.arn):
         raise invalid("The role defined for the function cannot be assumed by Lambda.")
 
 
@@ -199,7 +199,7 @@ def update_function_configuration(context: Context, request: Request) -> Request
     function.check(request)
     found = _latest(context, request)
     if "Role" in request:
-        _check_role(context, request["Role"])
+        _check_role(context, found.at, request["Role"])
     document = function.configuration(_whole(found), request, found.document, context.now, context.ids.request_id())
     store.change(context.tx, found, found.digest, document, context.now)
     return function.being_updated(document)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from modelyard.access.permission import Permission
-from modelyard.aws.errors import AwsError
+from modelyard.aws.errors import AwsError, ValidationException
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
 from modelyard.events import outbox
@@ -58,12 +58,19 @@ def _group_key(context: Context, request: Request) -> str | None:
 
 
 def _start(context: Context, request: Request, fingerprint: Request) -> int:
-    """The position to begin after. Raises ChangesTrimmedException when changes after it are gone."""
+    """The position to begin after. Raises ChangesTrimmedException when changes after it are gone, and ValidationException for one
+    that no change has had: whoever waits for changes after it would wait for ever."""
     trimmed = outbox.trimmed_to(context.tx)
     if "NextToken" in request:
         after = int(context.tokens.open(request["NextToken"], fingerprint)[0])
     elif "StartAfter" in request:
         after = request["StartAfter"]
+        last = outbox.last_position(context.tx)
+        if after > last:
+            raise ValidationException(
+                f"There is no position {after} yet: the newest is {last}. If it was read here, the data was restored from a"
+                " backup since: begin anew without StartAfter, and read what there is now by other operations."
+            )
     else:
         return trimmed
     if after < trimmed:

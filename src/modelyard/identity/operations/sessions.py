@@ -1,4 +1,8 @@
-"""STS: who am I, and temporary credentials."""
+"""STS: who am I, and temporary credentials.
+
+Credentials are in their own tokens and change no row. They are made in a write all the same, for the record of it: who became
+which session of a role is what tells the person behind what the session did.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -54,7 +58,7 @@ def _assumption(context: Context, request: dict[str, Any]) -> Iterable[Permissio
     return [Permission(action, resource, conditions) for action in actions]
 
 
-@operation("AssumeRole", mode=Mode.READ, permissions=_assumption)
+@operation("AssumeRole", mode=Mode.WRITE, permissions=_assumption)
 def assume_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Temporary credentials of a role."""
     if context.principal.kind is PrincipalKind.ROOT:
@@ -90,7 +94,7 @@ def assume_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-@operation("GetSessionToken", mode=Mode.READ, permissions=_nothing)
+@operation("GetSessionToken", mode=Mode.WRITE, permissions=_nothing)
 def get_session_token(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Temporary credentials of the user who calls."""
     principal = context.principal

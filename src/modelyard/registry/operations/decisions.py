@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from modelyard.access import store
+from modelyard.access.identities import IdentityKind
 from modelyard.aws.errors import AccessDeniedException, ValidationException
 from modelyard.dispatch.context import Context
 from modelyard.registry import approval_rule, governance_store
@@ -84,24 +86,46 @@ def _of_update(context: Context, approval: Mapping[str, Any], actor: Actor, foun
         )
         settled.decisions.append(_move(context, actor, before, request["ModelLifeCycle"]))
     if status is None or status == current:
-        return settled
+        return _without_approvals(context, settled, found, f"{actor.arn} changed what the version deploys")
     reason = request.get("ApprovalDescription", "")
     if status == APPROVED:
-        waiting = governance_store.counting(context.tx, found.id)
-        return _approved(context, settled, approval, _case(context, approval, found, actor, reason, waiting), current, waiting)
+        case, waiting = _case(context, approval, found, actor, reason)
+        return _approved(context, settled, approval, case, current, waiting)
     if status == REJECTED:
         approval_rule.check_decider(approval, actor, reason)
     settled.decisions.append(_decision(context, actor, STATUS, current, status, reason))
-    return replace(settled, resets=True)
+    return _without_approvals(context, replace(settled, resets=True), found, f"{actor.arn} set the version to {status}")
+
+
+def _without_approvals(context: Context, settled: Settled, found: Package, why: str) -> Settled:
+    """What takes approvals away that wait says so, where the description would go on to count them."""
+    if not settled.resets or "ApprovalDescription" in settled.request or not governance_store.counting(context.tx, found.id):
+        return settled
+    said = _shortened(f"No approval counts any more: {why}.")
+    return replace(settled, request={**settled.request, "ApprovalDescription": said})
 
 
 def _case(
-    context: Context, approval: Mapping[str, Any], found: Package, actor: Actor, reason: str, waiting: list[Decision]
-) -> Case:
+    context: Context, approval: Mapping[str, Any], found: Package, actor: Actor, reason: str
+) -> tuple[Case, list[Decision]]:
+    """All that rules look at, and the approvals that wait for this one."""
     registrant = found.document["CreatedBy"].get("IamIdentity", {}).get("Arn", "")
     editors = governance_store.actors(context.tx, found.id, CONTENT)
     signed_by = signers(context, found) if "SignedBy" in approval else frozenset[str]()
-    return Case(actor, reason, registrant, editors, {one.actor for one in waiting}, found.metrics, signed_by)
+    case = Case(actor, reason, registrant, editors, (), found.metrics, signed_by)
+    waiting = [
+        one
+        for one in governance_store.counting(context.tx, found.id)
+        if approval_rule.still_counts(approval, replace(case, actor=_actor_of(context, one), reason=one.reason or ""))
+    ]
+    return replace(case, approvals={one.actor for one in waiting}), waiting
+
+
+def _actor_of(context: Context, made: Decision) -> Actor:
+    """Who decided, with the role that a session was of, as long as it is there."""
+    account, name = made.principal.split(":")[4], made.principal.split("/")[1:2]
+    role = store.identity(context.tx, account, IdentityKind.ROLE, name[0]) if made.principal != made.actor and name else None
+    return Actor(made.principal, role.arn if role else None)
 
 
 def _approved(
@@ -111,7 +135,7 @@ def _approved(
     if approval:
         approval_rule.check_approval(approval, case)
     required = approval_rule.required(approval)
-    count = len(waiting) + 1
+    count = len({*case.approvals, case.actor.identity})
     made = replace(
         _decision(context, case.actor, STATUS, before, APPROVED, case.reason),
         approvals=count if approval else None,
@@ -120,9 +144,11 @@ def _approved(
     if count >= required:
         request = settled.request
         if waiting and not case.reason:
-            names = [*(one.principal for one in waiting), case.actor.arn]
+            names = dict.fromkeys((*(one.principal for one in waiting), case.actor.arn))
             request = {**request, "ApprovalDescription": _shortened(f"Approved by {', '.join(names)}.")}
-        return replace(settled, request=request, decisions=[*settled.decisions, made], resets=settled.resets or bool(waiting))
+        return replace(
+            settled, request=request, decisions=[*settled.decisions, made], resets=settled.resets or bool(waiting or approval)
+        )
     said = f"Approval {count} of {required}, by {case.actor.arn}"
     description = _shortened(f"{said}: {case.reason}" if case.reason else f"{said}.")
     request = {name: value for name, value in settled.request.items() if name != "ModelApprovalStatus"}

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from modelyard.access.permission import Permission, Resource
+from modelyard.access.roles import service_could_assume
 from modelyard.aws.errors import ValidationException
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, Permissions, operations_of
@@ -82,6 +83,12 @@ def _document(request: Request, created: float, now: float) -> dict[str, Any]:
     return document
 
 
+def _check_role(context: Context, request: Request) -> None:
+    role, arn = request["Target"]["RoleArn"], here(context).schedule(request["Name"])
+    if not service_could_assume(context.tx, role, SCHEDULER_PRINCIPAL, context.facts, arn):
+        raise ValidationException("The execution role you provide must allow AWS EventBridge Scheduler to assume the role.")
+
+
 @operation("CreateSchedule", mode=Mode.WRITE, permissions=_on_schedule("CreateSchedule"))
 def create_schedule(context: Context, request: Request) -> Request:
     """Have a target called at times: once, every so often, or by the calendar of a time zone."""
@@ -90,6 +97,7 @@ def create_schedule(context: Context, request: Request) -> Request:
     if store.schedule(context.tx, place, name) is not None:
         raise schedule_exists(name)
     document = _document(request, context.now, context.now)
+    _check_role(context, request)
     store.put(context.tx, place, name, schedule.first_due(document, context.now), document)
     return {"ScheduleArn": place.schedule(name)}
 
@@ -99,6 +107,7 @@ def update_schedule(context: Context, request: Request) -> Request:
     """Put another schedule in place of one: what is not given is as if it had never been."""
     found = _existing(context, request)
     document = _document(request, found.document["CreationDate"], context.now)
+    _check_role(context, request)
     store.put(context.tx, found.place, found.name, schedule.first_due(document, context.now), document)
     return {"ScheduleArn": found.arn}
 
