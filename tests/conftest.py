@@ -11,6 +11,7 @@ SANDBOXED = (
     "contract/functions",
     "contract/scaling",
     "workloads",
+    "contract/endpoints/test_models_that_hang.py",
     "clients/test_functions.py",
     "clients/test_endpoints.py",
     "clients/test_transform.py",
@@ -23,6 +24,7 @@ SANDBOXED = (
     "faults/test_endpoints.py",
     "faults/test_transform.py",
     "faults/test_scaling.py",
+    "faults/test_serving_under_load.py",
 )
 """Tests that run code in sandboxes, which not every machine lets us make."""
 

@@ -1,4 +1,4 @@
-"""Requests to an endpoint at a steady pace, whether the ones before are answered or not (an open loop), from a process of its own.
+"""Requests to an endpoint at a steady pace, whether those before are answered or not (an open loop), from a process of its own.
 
     with OpenLoop(yard, "endpoint", per_second=200) as load:
         …
@@ -43,8 +43,8 @@ def invoke(body, headers):
 
 
 def echoes(word: str) -> str:
-    """A model server that answers with its word and what it was asked. It takes a moment, so that there is always something under way
-    when it is killed."""
+    """A model server that answers with its word and what it was asked. It takes a moment, so that there is always something under
+    way when it is killed."""
     return program(f"WORD = {word.encode()!r}\n{ECHO}")
 
 

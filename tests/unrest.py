@@ -1,4 +1,4 @@
-"""What an endpoint has to bear while requests keep coming: updates of every kind, roll-backs, other counts, workers that are killed."""
+"""What an endpoint has to bear while requests keep coming: updates of every kind, roll-backs, other counts, killed workers."""
 
 import os
 import random
