@@ -23,6 +23,7 @@ NAMES = (
     "interpreter_lock",
     "front_door",
     "invoke_endpoint",
+    "endpoint_under_load",
     "object_memory",
     "audit_cost",
     "event_delivery",
