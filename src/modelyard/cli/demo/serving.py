@@ -156,7 +156,8 @@ class Serving:
         tell.call(f"modelyard.list_version_deployments(ModelPackageArn='{arn}')")
         tell.answer({name: use[name] for name in ("EndpointName", "VariantName", "Environment")})
         tell.holds(
-            "the registry says where the version is deployed", (use["EndpointName"], use["Environment"]) == (ENDPOINT, "production")
+            "the registry says where the version is deployed",
+            (use["EndpointName"], use["Environment"]) == (ENDPOINT, "production"),
         )
 
     # --- what the steps share -------------------------------------------------------------------
