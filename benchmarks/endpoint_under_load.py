@@ -1,9 +1,9 @@
 """Claim: under 200 requests a second, 50 operations and a worker killed each second fail no request.
 
-The requests are signed InvokeEndpoint calls of a process of its own, sent when they are due whether those before are answered or not
-(an open loop). The endpoint has two variants of two workers each, small models that take 10 ms; meanwhile it is updated (all at once,
-by canary, in linear steps, rolling), scaled out and in, and rolled back, and each second one of its workers gets SIGKILL, as soon as two
-of each variant are healthy. A request has failed when it is not answered with 200, or with the answer to another one.
+The requests are signed InvokeEndpoint calls of a process of its own, sent when they are due whether those before are answered or
+not (an open loop). The endpoint has two variants of two workers each, small models that take 10 ms; meanwhile it is updated (all
+at once, by canary, in linear steps, rolling), scaled out and in, and rolled back, and each second one of its workers is killed,
+as soon as two of each variant are healthy. A request has failed when it is not answered with 200, or with the answer to another.
 
     python -m benchmarks.endpoint_under_load [--operations 50] [--per-second 200] [--pause 0.7] [--output FILE]
 """
@@ -60,8 +60,8 @@ def _measure(place: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         yard.stop()
     told = load.told
     return {
-        "claim": f"{arguments.operations} operations and a worker killed each second, under {arguments.per_second:.0f} requests a "
-        "second: no request fails",
+        "claim": f"{arguments.operations} operations and a worker killed each second fail no request, of"
+        f" {arguments.per_second:.0f} a second",
         "holds": told.failures == 0 and sum(told.answers.values()) == told.sent,
         "seconds": round(seconds, 1),
         "requests": told.sent,
