@@ -8,12 +8,12 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Self
 
 from botocore.exceptions import ClientError
 from tests.endpoints import Deployer
 from tests.open_loop import echoes
+from tests.processes import below
 from tests.running import RunningYard
 
 HALF = {"Type": "CAPACITY_PERCENT", "Value": 50}
@@ -39,15 +39,7 @@ POLICIES: dict[str, dict[str, Any]] = {
 def workers(yard: RunningYard) -> list[int]:
     """The processes of models, and of nothing else, that a server runs."""
     assert yard.process is not None
-    found, parents = [], [yard.process.pid]
-    while parents:
-        process = Path(f"/proc/{parents.pop()}")
-        with suppress(OSError):  # it may end meanwhile
-            if (process / "cmdline").read_bytes().rstrip(b"\0").endswith(b"serve.py"):
-                found.append(int(process.name))
-            for thread in (process / "task").iterdir():
-                parents += [int(child) for child in (thread / "children").read_text().split()]
-    return found
+    return sorted(process.number for process in below(yard.process.pid) if process.words()[-1:] == ["serve.py"])
 
 
 class Killer:
