@@ -287,8 +287,10 @@ def test_endless_answers_are_cut(deployer: Deployer, bad: str) -> None:
 
 def test_it_cannot_stay(deployer: Deployer) -> None:
     """It does not heed SIGTERM: deleted, it is gone all the same, with all that it started."""
-    name = deployer.deploy("stays", program(HOSTILE))
     before = set(workers(deployer.yard))
+    name = deployer.deploy("stays", program(HOSTILE))
+    started = set(workers(deployer.yard)) - before
+    assert started
     deployer.sagemaker.delete_endpoint(EndpointName=name)
     assert eventually(lambda: not deployer.sagemaker.list_endpoints(NameContains=name)["Endpoints"], 60)
-    assert len(set(workers(deployer.yard)) & before) == len(before) - 1
+    assert not started & set(workers(deployer.yard))

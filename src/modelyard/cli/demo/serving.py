@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 ENDPOINT = "tumour-screening"
 SECONDS = 120.0
-CALLERS = 4
-PAUSE = 0.01
+CALLERS = 2
+PAUSE = 0.02
 """Between two requests of a caller."""
 
 
