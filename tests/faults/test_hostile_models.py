@@ -260,13 +260,13 @@ def test_endless_logs_are_cut(deployer: Deployer, bad: str) -> None:
     """What it prints without an end is kept as far as can be, with a line that says how much was left out."""
     assert done(deployer, "write_logs") == "printing"
     logs = deployer.yard.client("logs")
-    group = f"/aws/sagemaker/Endpoints/{bad}"
+    asked = {"logGroupName": f"/aws/sagemaker/Endpoints/{bad}", "filterPattern": '"lines were left out"'}
 
-    def left_out() -> bool:
-        found = logs.filter_log_events(logGroupName=group, filterPattern='"lines were left out"', limit=1)["events"]
-        return bool(found and re.match(r"\[\d+ lines were left out", found[0]["message"]))
+    def left_out() -> list[str]:
+        pages = logs.get_paginator("filter_log_events").paginate(**asked)
+        return [event["message"] for page in pages for event in page["events"]]
 
-    assert eventually(left_out, 60)
+    assert re.match(r"\[\d+ lines were left out", eventually(left_out, 120)[0])
     assert done(deployer, "nothing") == "well"
     deployer.update(bad, "bad-again", program(HOSTILE))
 
