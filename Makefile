@@ -14,7 +14,7 @@ help: ## Show this list
 setup: ## Make .venv with all that is needed to run, develop and test
 	@$(ENVIRONMENT) .venv --requirements requirements/development.txt --editable .
 
-demo: ## See two real models go through registration, review and approval
+demo: ## See real models go through registration, review and approval to an endpoint, and back
 	@$(ENVIRONMENT) .venv --requirements requirements/demo.txt --editable .
 	@$(BIN)/modelyard demo
 

@@ -24,6 +24,7 @@ NAMES = (
     "front_door",
     "invoke_endpoint",
     "cold_start",
+    "endpoint_under_load",
     "object_memory",
     "audit_cost",
     "event_delivery",

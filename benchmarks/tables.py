@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 def main() -> None:
     """Fill every table of the page."""
     page = PAGE.read_text()
-    for name, table in {"peers": _peers, "growth": _growth, "size": _size, "concurrent": _concurrent}.items():
+    for name, table in TABLES.items():
         before, begin, rest = page.partition(f"<!-- {name} -->\n")
         _, end, after = rest.partition("<!-- end -->")
         page = before + begin + table() + end + after
@@ -106,6 +106,41 @@ def _concurrent() -> str:
     return f"{text}\n{_machine(result)}\n"
 
 
+def _serving() -> str:
+    result = _result("invoke_endpoint")
+    rows = []
+    for name, title in (("modelyard", "InvokeEndpoint"), ("mlflow", "`mlflow models serve`"), ("ray", "Ray Serve")):
+        found = result[name]
+        p50, rate = found["p50_milliseconds"], found["requests_per_second"]
+        shown = [_ms(p50["served"]), _ms(p50["direct"]), _ms(found["p50_added_milliseconds"])]
+        rows.append([title, *shown, f"{rate['served']:,.0f}", f"{rate['direct']:,.0f}", f"{found['throughput_ratio']:.0%}"])
+    head = ["", "p50, ms", "directly", "added", "requests a second", "directly", "of it"]
+    steps = ("deploy", "update", "roll back", "restore")
+    times, aims = result["seconds_until_in_service"], result["aims_in_seconds"]
+    lives = [
+        [step, f"{times[step]:.2f}", f"{times[f'{step} of scikit-learn']:.2f}", f"{aims[step]:.0f}" if step in aims else ""]
+        for step in steps
+    ]
+    life = _markdown(["seconds until InService", "a program that starts at once", "the model of scikit-learn", "aim"], lives)
+    versions = f"MLflow {result['peers']['mlflow']}, one worker; Ray Serve {result['peers']['ray']}, one replica"
+    return f"{_markdown(head, rows)}\n{life}\n{versions}. {_machine(result)}\n"
+
+
+def _load() -> str:
+    result = _result("endpoint_under_load")
+    spent, latency = result["seconds_of_operations"], result["milliseconds"]
+    rows = [
+        [kind, str(result["operations"].get(kind, 0)), f"{one['median']:.2f}", f"{one['longest']:.2f}"]
+        for kind, one in spent.items()
+    ]
+    table = _markdown(["operation", "times", "median, s", "longest, s"], rows)
+    return (
+        f"{table}\n{result['requests']:,} requests, {result['failed']} failed; {result['workers_killed']} workers killed in"
+        f" {result['seconds']:.0f} seconds. p50 {latency['p50']:.0f} ms, p99 {latency['p99']:,.0f} ms, longest"
+        f" {latency['longest']:,.0f} ms. {_machine(result)}\n"
+    )
+
+
 def _machine(result: dict[str, Any]) -> str:
     machine = result["machine"]
     return (
@@ -114,6 +149,15 @@ def _machine(result: dict[str, Any]) -> str:
         f"{result['load_average_at_the_end']:.1f} at the end."
     )
 
+
+TABLES = {
+    "peers": _peers,
+    "growth": _growth,
+    "size": _size,
+    "concurrent": _concurrent,
+    "serving": _serving,
+    "load": _load,
+}
 
 if __name__ == "__main__":
     main()

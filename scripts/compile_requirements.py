@@ -20,6 +20,7 @@ COMPILATIONS = (
     ("s3fs.txt", ["requirements/s3fs.in"]),
     ("bench-mlflow.txt", ["requirements/bench-mlflow.in"]),
     ("bench-moto.txt", ["requirements/bench-moto.in"]),
+    ("bench-ray.txt", ["requirements/bench-ray.in"]),
 )
 """The order matters: what runs is what was developed with."""
 

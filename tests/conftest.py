@@ -11,6 +11,7 @@ SANDBOXED = (
     "contract/functions",
     "contract/scaling",
     "workloads",
+    "contract/endpoints/test_models_that_hang.py",
     "clients/test_functions.py",
     "clients/test_endpoints.py",
     "clients/test_transform.py",
@@ -18,11 +19,14 @@ SANDBOXED = (
     "clients/test_endpoint_metrics.py",
     "clients/test_scaling.py",
     "clients/test_endpoint_recovery.py",
+    "clients/test_endpoint_sdks.py",
     "clients/test_served_images.py",
     "faults/test_functions.py",
     "faults/test_endpoints.py",
     "faults/test_transform.py",
     "faults/test_scaling.py",
+    "faults/test_serving_under_load.py",
+    "faults/test_hostile_models.py",
 )
 """Tests that run code in sandboxes, which not every machine lets us make."""
 

@@ -16,6 +16,7 @@ import botocore.session
 import pytest
 from botocore.config import Config
 
+PROJECT = Path(__file__).resolve().parents[1]
 ACCOUNT = "111122223333"
 OTHER_ACCOUNT = "444455556666"
 MODELYARD = (sys.executable, "-m", "modelyard.cli.main")

@@ -46,7 +46,7 @@ def _wait(process: "subprocess.Popen[bytes]", port: int, path: str, seconds: flo
     while True:
         try:
             connection.send(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-        except OSError:
+        except (OSError, RuntimeError):  # nobody listens, or it is not what will answer
             connection.close()
         else:
             connection.close()

@@ -21,11 +21,12 @@ def test_the_demo_holds_what_it_claims(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     steps = re.findall(r"^(\d+)\. (.*)$", done.stdout, re.MULTILINE)
-    assert [int(number) for number, _ in steps] == list(range(1, 16))
-    assert done.stdout.count("✓") >= 18
+    assert [int(number) for number, _ in steps] == list(range(1, 21))
+    assert done.stdout.count("✓") >= 27
     for told in ("AccessDeniedException", "PendingManualApproval", "MetadataProperties is missing", "ApproverIsNotRegistrant"):
         assert told in done.stdout
     assert "REPORT RequestId" in done.stdout and "wrote what is to be deployed" in done.stdout
+    assert done.stdout.count("none of them failed") == 2 and "from the registry alone" in done.stdout
     assert "the audit trail cannot be changed" in done.stdout and "whole        yes" in done.stdout
     assert (tmp_path / "demo.svg").read_text().startswith("<svg")
     assert running.address_of(tmp_path / "demo" / "data") is None
@@ -35,16 +36,17 @@ def test_what_it_says_to_try_next_works(tmp_path: Path) -> None:
     """The commands that the demo ends with run as they are printed, on the data that it left."""
     command = [MODELYARD, "demo", "--folder", tmp_path / "demo"]
     told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=300).stdout
-    serve, prepare, groups, objects = [line.strip() for line in told.splitlines() if re.match(SHOWN, line)][-4:]
+    serve, prepare, groups, endpoints, objects = [line.strip() for line in told.splitlines() if re.match(SHOWN, line)][-5:]
     started = ["bash", "-c", f"exec {serve} --port 0 2> log"]
     server = subprocess.Popen(started, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     with server:
         assert server.stdout is not None and server.stdout.readline().startswith("ready ")
-        script = f"set -e\n{prepare}\n{groups}\n{objects}"
+        script = f"set -e\n{prepare}\n{groups}\n{endpoints}\n{objects}"
         shown = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
         server.terminate()
     assert shown.returncode == 0, shown.stderr
     assert "clinic-tumour-screening" in shown.stdout and "forest/model.tar.gz" in shown.stdout
+    assert "tumour-screening" in shown.stdout and "InService" in shown.stdout
 
 
 def test_a_demo_that_cannot_start_says_so(tmp_path: Path) -> None:

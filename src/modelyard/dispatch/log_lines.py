@@ -17,6 +17,11 @@ from modelyard.dispatch.context import Context
 FLUSH_SECONDS = 0.25
 MOST_WAITING = 20_000
 """Lines that may wait; of what prints faster than lines can be kept, some are left out."""
+BURST_BYTES = 16 * 1024 * 1024
+BYTES_A_SECOND = 128 * 1024
+"""What one stream may have kept at once, and from then on; the rest is left out. Who prints without an end fills no disk."""
+OVERHEAD = 100
+"""Bytes that a line takes beside its text."""
 BATCH = 1000
 BATCH_BYTES = 800_000
 REFUSED_SECONDS = 60.0
@@ -37,6 +42,9 @@ class LogStream:
     refused_until: float = 0.0
     waiting: deque[tuple[int, str]] = field(default_factory=deque)
     left_out: int = 0
+    allowance: float = BURST_BYTES
+    """Bytes that it may print now."""
+    counted_at: float = field(default_factory=time.monotonic)
 
 
 class LogLines:
@@ -53,7 +61,7 @@ class LogLines:
         """Note a line; it is kept soon. On any thread, and quick."""
         at = round(time.time() * 1000)
         with self._lock:
-            if len(stream.waiting) >= MOST_WAITING:
+            if len(stream.waiting) >= MOST_WAITING or not _allowed(stream, len(line) + OVERHEAD):
                 stream.left_out += 1
                 return
             stream.waiting.append((at, line.replace("\0", "�")))
@@ -114,6 +122,17 @@ class LogLines:
                 events.append({"timestamp": events[-1]["timestamp"], "message": note})
                 stream.left_out = 0
         return events
+
+
+def _allowed(stream: LogStream, size: int) -> bool:
+    """Whether a stream may have so many bytes more kept; they are counted then."""
+    now = time.monotonic()
+    stream.allowance = min(BURST_BYTES, stream.allowance + (now - stream.counted_at) * BYTES_A_SECOND)
+    stream.counted_at = now
+    if stream.allowance < size:
+        return False
+    stream.allowance -= size
+    return True
 
 
 def _make(context: Context, stream: LogStream) -> None:

@@ -33,6 +33,8 @@ DRAIN_SECONDS = 65.0
 LAST_LOOK_SECONDS = 0.25
 STOP_SECONDS = 10.0
 """Between SIGTERM and SIGKILL."""
+LONGEST_WORDS = 300
+"""Characters of what a container printed last that a FailureReason has."""
 _PING = b"GET /ping HTTP/1.1\r\nHost: localhost:8080\r\nAccept: */*\r\n\r\n"
 
 
@@ -93,6 +95,8 @@ class Instance:
     containers: list[Container] = field(default_factory=list)
     born: float = field(default_factory=time.monotonic)
     healthy_at: float = 0.0
+    last_words: str = ""
+    """What it printed last before it was healthy, which often says why it never was."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _watching: "asyncio.Task[None] | None" = None
 
@@ -116,6 +120,11 @@ class Instance:
         except RuntimeError:  # the server has ended
             self.end(Failure("The server is stopping."))
 
+    def printed(self, line: str) -> None:
+        """One of its containers printed a line. On the runtime's thread."""
+        if self.state is State.STARTING and not line.isspace():
+            self.last_words = line.strip()[:LONGEST_WORDS] or self.last_words
+
     def container_ended(self, name: str, ended: Ended) -> None:
         """One of its containers has ended, and so has it. On any thread."""
         if self.state is State.DRAINING:
@@ -126,6 +135,8 @@ class Instance:
             how = f"The container {name} exited with code {ended.exit_code}."
         else:
             how = f"The container {name} was ended by signal {ended.signal}."
+        if self.state is State.STARTING and self.last_words:
+            how = f"{how} It printed last: {self.last_words}"
         self.end(Failure(how))
 
     def end(self, failure: Failure) -> None:
@@ -203,18 +214,22 @@ class Instance:
                 self.tell()
                 return True
             if time.monotonic() - self.born > self.hosted.first_check_seconds:
-                self.end(Failure(f"It did not answer /ping within {self.hosted.first_check_seconds:.0f} seconds.", final=True))
+                found = body.decode() if status == 0 else f"it answers with {status}"
+                text = f"It did not pass /ping within {self.hosted.first_check_seconds:.0f} seconds: {found}."
+                self.end(Failure(text, final=True))
                 return False
             await asyncio.sleep(BETWEEN_FIRST_PINGS)
         return False
 
     async def _ping(self) -> tuple[int, bytes]:
-        """What its containers answer to /ping: 200 if all do, otherwise the first that does not; 0 for no answer."""
+        """What its containers answer to /ping: 200 if all do, otherwise the first that does not; 0 for no answer, and why."""
         for container in self.containers:
             try:
                 answer = await container.upstream.ask(_PING, seconds=PING_SECONDS)
-            except (Lost, TooLate, OSError):
-                return 0, b""
+            except OSError:
+                return 0, b"nobody listens on port %d" % PORT
+            except (Lost, TooLate):
+                return 0, b"it gives no answer"
             if answer.status != 200:
                 return answer.status, answer.body
         return 200, b""

@@ -141,7 +141,9 @@ class Launching:
         stream = self._stream(instance, part)
 
         def hear(line: bytes) -> None:
-            self.lines.write(stream, line.decode("utf-8", "replace"))
+            text = line.decode("utf-8", "replace")
+            self.lines.write(stream, text)
+            instance.printed(text)
 
         def ended(how: Ended) -> None:
             instance.container_ended(part.name, how)
@@ -177,11 +179,12 @@ class Launching:
         if part.hosted.isolated:
             return []
         closers: list[Callable[[], None]] = []
-        api, desk = sandbox.listeners.pop(API_PORT), sandbox.listeners.pop(CREDENTIALS_PORT, None)
+        # There are none any more where it has ended at once.
+        api, desk = sandbox.listeners.pop(API_PORT, None), sandbox.listeners.pop(CREDENTIALS_PORT, None)
         reception = self._dispatcher.reception
-        if reception is None:
+        if api is not None and reception is None:
             api.close()
-        else:
+        elif api is not None and reception is not None:
             closers.append(reception.admit(api))
         if desk is not None:
             role = part.hosted.role

@@ -274,9 +274,24 @@ class Upstream:
         idle = self._idle
         while idle:
             connection = idle.pop()
-            if connection.usable:
+            if not connection.usable:
+                continue
+            try:
                 return await self._sent(connection, request, streams, seconds)
+            except Lost as error:
+                if error.answered:
+                    raise
+            return await self._again(request, streams, seconds)
         return await self._sent(await self._new(), request, streams, seconds)
+
+    async def _again(self, request: bytes | Upload, streams: bool, seconds: float) -> Answer:
+        """Send a request anew that was lost on a connection used before: a container may close one that is idle at any time."""
+        try:
+            connection = await self._new()
+        except OSError as error:
+            # It has ended, perhaps of this request, which it may have got: that counts as one loss.
+            raise Lost("the container closed the connection", answered=False) from error
+        return await self._sent(connection, request, streams, seconds)
 
     async def _sent(self, connection: Connection, request: bytes | Upload, streams: bool, seconds: float) -> Answer:
         try:

@@ -197,12 +197,15 @@ class Environments:
 
     def _begin(self, environment: Environment, sandbox: Sandbox) -> None:
         closers = [lambda: self._codes.give_back(environment.version.digest)]
-        endpoint = sandbox.listeners.pop(ENDPOINT_PORT)
+        endpoint, api = sandbox.listeners.pop(ENDPOINT_PORT, None), sandbox.listeners.pop(API_PORT, None)
+        if endpoint is None or api is None:  # it has ended already
+            closers.pop()()
+            return
         if self._dispatcher.reception is None:
             endpoint.close()
         else:
             closers.append(self._dispatcher.reception.admit(endpoint))
-        environment.begin(sandbox, sandbox.listeners.pop(API_PORT), closers)
+        environment.begin(sandbox, api, closers)
         if environment.ending:
             environment.stop()
 

@@ -19,7 +19,7 @@ class Running(Protocol):
     over: Future[Ended]
     """Done once nothing of it runs any more."""
     listeners: dict[int, socket.socket]
-    """By port, what the workload can connect to; whoever takes one out closes it."""
+    """By port, what the workload can connect to; whoever takes one out closes it. Empty once it has ended."""
 
     def stop(self, seconds: float = ..., reason: str = ...) -> None:
         """Ask the workload to end, and end it after so many seconds; 0 ends it at once."""

@@ -159,7 +159,7 @@ class Sandbox:
         self.peak_memory = 0
         """Bytes, as far as is known."""
         self.listeners: dict[int, socket.socket] = {}
-        """By port, what the workload can connect to; whoever takes one out closes it."""
+        """By port, what the workload can connect to; whoever takes one out closes it. Empty once it has ended."""
         self._runtime = runtime
         self._process = process
         self._control = control
@@ -311,8 +311,8 @@ class Sandbox:
             self._take(b"")
         if self._timer is not None:
             self._timer.cancel()
-        for listener in self.listeners.values():
-            listener.close()
+        while self.listeners:  # somebody may be taking one out
+            self.listeners.popitem()[1].close()
         for future in self._connecting.values():
             future.set_exception(ConnectionRefusedError("the workload has ended"))
         self._process.wait()

@@ -17,7 +17,7 @@ Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def serving(handle: Handle) -> Any:
+async def serving(handle: Handle, most: float = float("inf")) -> Any:
     open_ones: list[asyncio.StreamWriter] = []
 
     async def tracked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -33,6 +33,8 @@ async def serving(handle: Handle) -> Any:
     connected = []
 
     async def connect() -> socket.socket:
+        if len(connected) >= most:
+            raise ConnectionRefusedError("nobody listens on that port")
         peer = socket.socket()
         peer.setblocking(False)
         await loop.sock_connect(peer, ("127.0.0.1", port))
@@ -106,6 +108,51 @@ def test_what_was_lost_says_whether_anything_had_come() -> None:
     for pieces, answered in (((), False), ((begun,), True), ((b"nonsense\r\n\r\n",), True)):
         [error], _ = asked(answering(*pieces, close=True))
         assert isinstance(error, Lost) and error.answered is answered
+
+
+def test_a_connection_that_was_idle_may_be_closed_at_any_time() -> None:
+    """A request that is lost on a connection used before goes out once more on a new one; one that is lost there too is lost."""
+    requests = 0
+
+    def closing(after: int) -> Handle:
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal requests
+            for _ in range(after):
+                await reader.read(65536)
+                requests += 1
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            requests += bool(await reader.read(65536))
+            writer.close()
+
+        return handle
+
+    found, connections = asked(closing(1), 3)
+    assert [one.body for one in found] == [b"ok"] * 3
+    assert (connections, requests) == (3, 5)
+    requests = 0
+    [error], connections = asked(closing(0))
+    assert isinstance(error, Lost) and not error.answered
+    assert (connections, requests) == (1, 1)
+
+
+def test_a_container_that_ended_of_a_request_has_lost_it() -> None:
+    """Where nobody listens any more it is not said that nobody got the request, which may have been what ended the container."""
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        await reader.read(65536)
+        writer.close()
+
+    async def run() -> None:
+        async with serving(once, most=1) as (upstream, _):
+            assert (await upstream.ask(REQUEST)).body == b"ok"
+            with pytest.raises(Lost):
+                await upstream.ask(REQUEST)
+            with pytest.raises(ConnectionRefusedError):
+                await upstream.ask(REQUEST)
+
+    asyncio.run(run())
 
 
 def test_no_answer_in_time() -> None:

@@ -227,6 +227,15 @@ def test_no_network_but_its_own(runtime: Runtime):
             runs[0].sandbox.connect(8080).result(5)
 
 
+def test_listeners_of_what_has_ended_are_there_no_more(runtime: Runtime):
+    """Listeners that nobody has taken out are closed when the workload ends, and cannot be taken out closed."""
+    descriptors = _descriptors()
+    run = Run(runtime, "print('x')", listeners=(9001, 9002))
+    run.end()
+    assert run.sandbox.listeners == {}
+    assert _descriptors() <= descriptors
+
+
 def test_server_answers_on_sockets_of_the_private_network(runtime: Runtime):
     """A listener that the workload may reach is handed to the server, which accepts on it directly."""
     program = """

@@ -1,1 +1,1 @@
-"""`modelyard demo`: real clients take two real models through registration, review and approval."""
+"""`modelyard demo`: real clients take real models through registration, review and approval to an endpoint, and back."""

@@ -32,7 +32,7 @@ def demo(
         Path | None, typer.Option("--picture", metavar="FILE", help="Also save what was shown as an SVG picture.")
     ] = None,
 ) -> None:
-    """Watch real clients take two real models through registration, review and approval.
+    """Watch real clients take real models through registration, review and approval to an endpoint, and back.
 
     Starts a server of its own on a free port with a fresh data directory, and ends it. Every claim is checked: the
     exit code is 0 only when all of them hold.

@@ -13,6 +13,19 @@ READ_REGISTRY = [
     "sagemaker:Search",
 ]
 
+DEPLOY = [
+    "sagemaker:*Endpoint",
+    "sagemaker:*EndpointConfig",
+    "sagemaker:AddTags",
+    "sagemaker:CreateModel",
+    "sagemaker:DeleteModel",
+    "sagemaker:ListEndpoints",
+    "modelyard:RollbackEndpoint",
+    "modelyard:RestoreEndpoint",
+    "modelyard:ListEndpointDeployments",
+    "modelyard:ListVersionDeployments",
+]
+
 
 def policies(region: str, account: str, group: str, bucket: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
     """The statements of each person's policy."""
@@ -49,7 +62,12 @@ def policies(region: str, account: str, group: str, bucket: str) -> Mapping[str,
                 "Condition": {"StringEquals": {"sagemaker:ModelApprovalStatus": ["Approved", "Rejected"]}},
             },
         ],
-        "deployer": [read, {"Effect": "Allow", "Action": "modelyard:GetRegisteredArtifact", "Resource": versions}],
+        "deployer": [
+            read,
+            download,
+            {"Effect": "Allow", "Action": "modelyard:GetRegisteredArtifact", "Resource": versions},
+            {"Effect": "Allow", "Action": DEPLOY, "Resource": "*"},
+        ],
     }
 
 

@@ -13,11 +13,13 @@ from modelyard.cli.demo import people, training
 from modelyard.cli.demo.governance import Governance
 from modelyard.cli.demo.narration import Mismatch, Narrator, as_typed
 from modelyard.cli.demo.reaction import Reaction
+from modelyard.cli.demo.serving import Serving
 from modelyard.cli.demo.training import Candidate, Screening
 from modelyard.cli.demo.yard import Yard, beside_python
 
 GROUP = "clinic-tumour-screening"
-IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+IMAGE = "modelyard/program:1"
+"""Runs the program that a model brings along on the Python of the server, so that nothing has to be built for the demo."""
 
 
 @dataclass
@@ -56,7 +58,8 @@ class Story:
         better = max(candidates, key=lambda candidate: candidate.recall)
         reaction.show(self.versions[better.name])
         governance.tamper(f"{better.name}/model.tar.gz")
-        self.deploy(data, better)
+        self.fetch(data, better)
+        Serving(self, data).tell(better, lambda: self.register_next(data))
         governance.audit()
 
     def meet_the_people(self) -> None:
@@ -122,6 +125,23 @@ class Story:
             "MetadataProperties": {"CommitId": "4f2a91c", "Repository": "git@clinic.example:tumour-screening.git"},
             "CustomerMetadataProperties": {"sha256": candidate.sha256, **candidate.parameters},
         }
+
+    def register_next(self, data: Screening) -> Candidate:
+        """Train, upload, register and approve the version that comes next."""
+        self.tell.step("The next version is registered and approved", "data-scientist, reviewer")
+        following = training.successor(data)
+        s3 = self.client("s3", "data-scientist")
+        for name, content in (("model.tar.gz", following.archive), ("metrics.json", following.metrics_file)):
+            s3.put_object(Bucket=self.bucket, Key=f"{following.name}/{name}", Body=content)
+        arn = self.client("sagemaker", "data-scientist").create_model_package(**self.registration(following))["ModelPackageArn"]
+        self.versions[following.name] = arn
+        self.tell.call("sagemaker.create_model_package(ModelApprovalStatus='PendingManualApproval', ...)")
+        self.tell.answer({"ModelPackageArn": arn})
+        reason = f"Finds {following.recall:.1%} of the malignant tumours"
+        self.tell.call(f"sagemaker.update_model_package(..., ModelApprovalStatus='Approved', ApprovalDescription='{reason}')")
+        self.decide("reviewer", following.name, "Approved", reason)
+        self.tell.holds("version 3 is approved", arn.endswith("/3") and self.status(following.name) == "Approved")
+        return following
 
     def list_versions(self) -> None:
         """List them with the AWS CLI."""
@@ -202,7 +222,7 @@ class Story:
         """Whether a version is approved."""
         return str(self.describe(name)["ModelApprovalStatus"])
 
-    def deploy(self, data: Screening, better: Candidate) -> None:
+    def fetch(self, data: Screening, better: Candidate) -> None:
         """The deployer takes the latest approved version, exactly its bytes, and predicts."""
         self.tell.step(
             "The deployer still gets exactly the registered bytes of the latest approved version, and predicts", "deployer"
@@ -248,7 +268,9 @@ class Story:
         self.tell.say("and in another shell, use whatever speaks AWS:")
         self.tell.call(f'eval "$({command} env --data {data})"', "bash")
         self.tell.call(f"{aws} sagemaker list-model-package-groups", "bash")
+        self.tell.call(f"{aws} sagemaker list-endpoints", "bash")
         self.tell.call(f"{aws} s3 ls --recursive s3://{self.bucket}", "bash")
+        self.tell.say("The endpoint is back as soon as the server is.")
         self.tell.say("docs/quickstart.md goes on from here.")
 
 
