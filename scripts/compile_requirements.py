@@ -15,6 +15,7 @@ COMPILATIONS = (
     ("demo.txt", ["pyproject.toml", "--extra", "demo", "-c", "requirements/development.txt"]),
     ("tools.txt", ["requirements/tools.in", "-c", "requirements/development.txt"]),
     ("runtime.txt", ["pyproject.toml", "-c", "requirements/development.txt"]),
+    ("ray.txt", ["pyproject.toml", "--extra", "ray", "-c", "requirements/development.txt"]),
     ("sdk2.txt", ["requirements/sdk2.in"]),
     ("sdk3.txt", ["requirements/sdk3.in"]),
     ("s3fs.txt", ["requirements/s3fs.in"]),
