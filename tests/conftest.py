@@ -21,6 +21,7 @@ SANDBOXED = (
     "clients/test_endpoint_recovery.py",
     "clients/test_endpoint_sdks.py",
     "clients/test_served_images.py",
+    "clients/test_ray.py",
     "faults/test_functions.py",
     "faults/test_endpoints.py",
     "faults/test_transform.py",

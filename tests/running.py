@@ -38,6 +38,8 @@ class Credentials:
 class RunningYard:
     """A server on a data directory, with two accounts."""
 
+    program: tuple[str, ...] = MODELYARD
+
     def __init__(self, data: Path, **settings: object) -> None:
         self.data = data
         self.log = data.parent / f"{data.name}.log"
@@ -54,7 +56,7 @@ class RunningYard:
 
     def modelyard(self, *arguments: str) -> str:
         """Run a `modelyard` command on the data directory; what it prints."""
-        command = [*MODELYARD, *arguments, "--data", str(self.data)]
+        command = [*self.program, *arguments, "--data", str(self.data)]
         done = subprocess.run(command, env=self._environment(), capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -63,7 +65,7 @@ class RunningYard:
         """Start the server, on the port it had before; returns once it answers."""
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [*MODELYARD, "serve", "--data", str(self.data), "--port", str(self.port)],
+                [*self.program, "serve", "--data", str(self.data), "--port", str(self.port)],
                 env=self._environment(),
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -4,6 +4,7 @@ What is given nearer wins: an argument over the environment, the environment ove
 """
 
 import difflib
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -12,8 +13,9 @@ from urllib.parse import urlsplit
 
 FILE_NAME = "modelyard.toml"
 PREFIX = "MODELYARD_"
-OTHERS = ("MODELYARD_SERVICE_", "MODELYARD_PORT_", "MODELYARD_TEST_")
-"""Variables that are not settings: Kubernetes makes the first two for a service of this name, the tests use the third."""
+OTHERS = ("MODELYARD_SERVICE_", "MODELYARD_PORT_", "MODELYARD_TEST_", "MODELYARD_NODE_")
+"""Variables that are not settings: Kubernetes makes the first two for a service of this name, the tests use the third, and nodes
+of a cluster read the last (`runtime.cluster.cache`)."""
 
 
 class SettingsError(Exception):
@@ -75,12 +77,21 @@ class Settings:
     serverless_start_seconds: float = 60.0
     """How long a request to a serverless variant waits for a worker that starts."""
     runtime: str = "process"
-    """Where models and jobs run: `process` (sandboxes of this machine) or `oci` (containers of docker or podman)."""
+    """Where models and jobs run: `process` (sandboxes of this machine), `oci` (containers of docker or podman) or `ray`
+    (sandboxes on the nodes of a Ray cluster)."""
     container_engine: str = ""
     """The address of docker or podman for `oci`, such as `unix:///run/podman/podman.sock`; empty for what `DOCKER_HOST` says, or
     for the engine of this machine."""
     multi_model_disk_mib: int = 8192
     """How much of the disk the models of each multi-model container may take, in MiB; those not asked for longest go first."""
+    ray_address: str = "auto"
+    """Where the cluster is for `ray`: `auto` for the one that this machine is part of, `HOST:PORT` or `ray://HOST:PORT`."""
+    ray_namespace: str = "modelyard"
+    """The namespace of the cluster in which workloads are."""
+    ray_cpus: float = 1.0
+    """The CPUs that each container takes in the cluster's books; its memory is `instance_memory_mib` and half of that."""
+    ray_wait_seconds: float = 60.0
+    """How long a container waits for a node with room for it; longer where the cluster grows by itself."""
     log_format: str = "json"
     """`json` or `text`."""
     log_level: str = "info"
@@ -181,6 +192,7 @@ def _address(*schemes: str) -> Callable[[object], bool]:
     return allowed
 
 
+_RAY = re.compile(r"(ray://)?[^/\s:]+:[0-9]{1,5}|(ray://)?\[[0-9a-fA-F:]+\]:[0-9]{1,5}")
 _SECONDS = (_between(0.05, 86400), "between 0.05 and 86400 seconds")
 
 _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
@@ -214,12 +226,19 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "instance_memory_mib": (_between(64, 16 * 1024 * 1024), "between 64 and 16777216 (16 TiB)"),
     "serverless_idle_seconds": _SECONDS,
     "serverless_start_seconds": _SECONDS,
-    "runtime": _one_of("process", "oci"),
+    "runtime": _one_of("process", "oci", "ray"),
     "container_engine": (
         _address("unix", "http", "https", "tcp", "ssh"),
         "empty, or an address such as unix:///run/podman/podman.sock",
     ),
     "multi_model_disk_mib": (_between(1, 16 * 1024 * 1024), "between 1 and 16777216 (16 TiB)"),
+    "ray_address": (
+        lambda value: value == "auto" or _RAY.fullmatch(str(value)) is not None,
+        "auto, HOST:PORT or ray://HOST:PORT",
+    ),
+    "ray_namespace": (lambda value: str(value).replace("-", "").replace("_", "").isalnum(), "a name of letters and digits"),
+    "ray_cpus": (_between(0, 1024), "between 0 and 1024"),
+    "ray_wait_seconds": (_between(1, 3600), "between 1 and 3600 seconds"),
     "log_format": _one_of("json", "text"),
     "log_level": _one_of("debug", "info", "warning", "error"),
 }

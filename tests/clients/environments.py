@@ -3,6 +3,7 @@
     client_environment("sdk2")          -> the Python that has the SageMaker Python SDK, version 2
     client_environment("sdk3")          -> the Python that has sagemaker-core, of version 3
     client_environment("s3fs")          -> the Python that has the newest s3fs, which holds botocore back
+    client_environment("ray")           -> the Python that has Modelyard and Ray, which is as large as all else
     client_environment("javascript")    -> the folder whose node_modules has the AWS SDK for JavaScript
     client_environment("evaluator")     -> the folder whose node_modules has an evaluator of IAM policies by others
 
@@ -24,7 +25,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 FOLDER = PROJECT / ".build" / "clients"
-PYTHON_CLIENTS = ("sdk2", "sdk3", "s3fs")
+PYTHON_CLIENTS = ("sdk2", "sdk3", "s3fs", "ray")
+WITH_MODELYARD = ("ray",)
 NODE_CLIENTS = ("javascript", "evaluator")
 
 
@@ -36,6 +38,7 @@ def client_environment(name: str) -> Path:
         raise ValueError(f"there is no client environment '{name}': there are {', '.join((*PYTHON_CLIENTS, *NODE_CLIENTS))}")
     requirements = PROJECT / "requirements" / f"{name}.txt"
     command = [sys.executable, PROJECT / "scripts" / "make_environment.py", FOLDER / name, "--requirements", requirements]
+    command += ["--editable", PROJECT] if name in WITH_MODELYARD else []
     subprocess.run(command, check=True)
     return FOLDER / name / "bin" / "python"
 

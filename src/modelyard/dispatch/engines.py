@@ -50,6 +50,11 @@ class Engines:
         for warn in self._warned:
             warn()
 
+    @property
+    def closing(self) -> bool:
+        """Whether they are about to end."""
+        return self._closed
+
     def close(self) -> None:
         """End all of them, those that were made last first. Harmless when called twice."""
         with self._lock:

@@ -108,6 +108,8 @@ class Instance:
             for name, sandbox in containers:
                 upstream = Upstream(self.loop, lambda sandbox=sandbox: self._connect(sandbox))  # type: ignore[misc]
                 self.containers.append(Container(name, sandbox, upstream, self.models.get(name)))
+            # On another machine it may have taken long to bring it there.
+            self.born = time.monotonic()
             over = self.state is State.ENDED
         if over:
             # It was stopped, or one of the first containers ended, while the others were started.

@@ -1,6 +1,7 @@
 """Where workloads run: what a backend is asked for, and what it answers with.
 
-`process` has sandboxes of this machine's kernel (`process.py`), `oci` containers of docker or podman (`oci/`).
+`process` has sandboxes of this machine's kernel (`process.py`), `oci` containers of docker or podman (`oci/`), `ray` sandboxes on
+the nodes of a Ray cluster (`cluster/`).
 """
 
 import socket

@@ -67,7 +67,7 @@ class Ended:
     """None when a signal ended it."""
     signal: int | None
     reason: str
-    """`memory`, `stopped` or `timeout` when the runtime ended it; empty when it ended by itself."""
+    """`memory`, `stopped` or `timeout` when the runtime ended it, `lost` when it ended with its node; empty when by itself."""
     peak_memory: int
     """Bytes."""
 

@@ -14,6 +14,7 @@ from modelyard.aws.pagination import Tokens
 from modelyard.blobs import open_blobs
 from modelyard.blobs.interface import BlobStore
 from modelyard.clock import Clock, SystemClock
+from modelyard.dispatch.backends import check_backend
 from modelyard.dispatch.dispatcher import Dispatcher
 from modelyard.dispatch.operation import table
 from modelyard.events.trail import AuditTrail
@@ -90,6 +91,7 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
         raise SettingsError(
             f"{settings.data} is not a Modelyard data directory yet: run `modelyard init --data {settings.data}` first."
         )
+    check_backend(settings)
     import_parts()
     key_ring = KeyRing.open(settings.data)
     storage = open_database(settings)

@@ -1,11 +1,12 @@
 """The backend that runs workloads on the nodes of a cluster: places them, brings them what they see, starts them there."""
 
 import asyncio
+import logging
 import os
 import secrets
 import tempfile
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 
 from modelyard import __version__
 from modelyard.runtime.cluster import wire
-from modelyard.runtime.cluster.agent import Place, order_of
+from modelyard.runtime.cluster.agent import order_of
 from modelyard.runtime.cluster.parcels import Parcel, Parcels
 from modelyard.runtime.cluster.placing import Placing
 from modelyard.runtime.cluster.remote import Remote
@@ -21,13 +22,18 @@ from modelyard.runtime.process import STOP_SECONDS, Heard
 from modelyard.runtime.workload import CannotRun, Workload
 
 T = TypeVar("T")
+LOOK_SECONDS = 0.25
+
+log = logging.getLogger("modelyard.runtime")
 
 
 class ClusterBackend:
     """Runs workloads on nodes (`runtime.backend.Backend`)."""
 
-    def __init__(self, placing: Placing) -> None:
+    def __init__(self, placing: Placing, stopping: Callable[[], bool] = lambda: False) -> None:
         self._placing = placing
+        self._stopping = stopping
+        """Whether what is being started is to be given up, which may take long otherwise."""
         self._parcels = Parcels()
         self._identity = wire.Identity()
         self._running: set[Remote] = set()
@@ -47,24 +53,27 @@ class ClusterBackend:
         """Start a workload on some node; returns once it runs. Raises CannotRun. Not to be called on a loop's thread."""
         if self._closed:
             raise CannotRun("The server is stopping.")
+        if workload.image is not None:
+            raise CannotRun(f"The image {workload.image} needs a container engine: set `runtime` to `oci`.")
         brought = self._brought(workload)
-        name = f"modelyard-{secrets.token_hex(8)}"
-        place = self._placing.place(name, workload.limits, self._identity.certificate)
-        return self._await(self._start(place, workload, brought, heard))
+        return self._await(self._start(workload, brought, heard))
 
-    async def _start(self, place: Place, workload: Workload, brought: dict[Path, Parcel], heard: Heard) -> Remote:
+    async def _start(self, workload: Workload, brought: dict[Path, Parcel], heard: Heard) -> Remote:
+        name = f"modelyard-{secrets.token_hex(8)}"
+        place = await asyncio.to_thread(self._placing.place, name, workload.limits, self._identity.certificate)
         context = self._identity.context(place.certificate, server=False)
         remote = Remote(self.loop, place, context, heard)
-        if place.version != __version__:
-            raise CannotRun(f"The node {place.node} has Modelyard {place.version}, and this server is {__version__}.")
         try:
             await remote.open()
+            if place.version != __version__:
+                raise CannotRun(f"The node {place.node} has Modelyard {place.version}, and this server is {__version__}.")
             for parcel in {one.digest: one for one in brought.values()}.values():
                 await remote.bring(parcel)
             await remote.begin(order_of(workload, {path: one.digest for path, one in brought.items()}), self._folder)
         except BaseException:
             remote.hang_up()
             raise
+        log.info("%s runs on %s", name, place.node)
         self._running.add(remote)
         remote.over.add_done_callback(lambda _: self._running.discard(remote))
         return remote
@@ -88,7 +97,13 @@ class ClusterBackend:
         except RuntimeError:
             work.close()
             raise CannotRun("The server is stopping.") from None
-        return future.result()
+        while True:
+            try:
+                return future.result(LOOK_SECONDS)
+            except TimeoutError:
+                if self._closed or self._stopping():
+                    future.cancel()
+                    raise CannotRun("The server is stopping.") from None
 
     def close(self) -> None:
         """End every workload. Harmless when called twice."""

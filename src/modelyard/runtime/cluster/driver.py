@@ -90,8 +90,8 @@ def _no_room(wanted: dict[str, Any]) -> str:
         wants = f"{wanted['cpus']:g} CPUs and {wanted['memory'] / MEBIBYTE:.0f} MiB"
         has = f"{free.get('CPU', 0):g} CPUs and {free.get('memory', 0) / MEBIBYTE:.0f} MiB"
         return (
-            f"No node of the Ray cluster had room for it within {wanted['seconds']:.0f} seconds: it takes {wants}, and {has} are free"
-            " on all nodes together."
+            f"No node of the Ray cluster had room for it within {wanted['seconds']:.0f} seconds: it takes {wants}, and {has}"
+            " are free on all nodes together."
         )
     return "No node of the Ray cluster had room for it in time."
 

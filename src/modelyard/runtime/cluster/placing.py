@@ -34,7 +34,7 @@ NO_CLUSTER = (
     " one with `ray start --address HOST:6379 --num-cpus 0`, or set `ray_address` to where one is."
 )
 
-log = logging.getLogger("modelyard.cluster")
+log = logging.getLogger("modelyard.runtime")
 
 
 class Placing(Protocol):
@@ -100,26 +100,26 @@ class RayPlacing:
             since, why = self._failed
             if why and time.monotonic() - since < AGAIN_SECONDS:
                 raise CannotRun(why)
-            driver = Driver(self._python, self._address, self._namespace)
+            driver = self._driver = Driver(self._python, self._address, self._namespace)
             try:
                 said = driver.ready.result(CONNECT_SECONDS)
             except TimeoutError:
-                driver.end()
                 said = "it does not answer"
             if said:
+                driver.end()
                 why = NO_CLUSTER.format(address=self._address, reason=said)
                 self._failed = (time.monotonic(), why)
                 raise CannotRun(why)
             log.info("the Ray cluster at %s was found", self._address)
-            self._driver, self._failed = driver, (0.0, "")
+            self._failed = (0.0, "")
             return driver
 
     def close(self) -> None:
         """Place nothing more. Harmless when called twice."""
-        with self._lock:
-            self._closed = True
-            if self._driver is not None:
-                self._driver.end()
+        self._closed = True
+        # Also while somebody waits for it.
+        if self._driver is not None:
+            self._driver.end()
 
 
 class Driver:

@@ -104,7 +104,7 @@ class Remote:
         except (OSError, EOFError, Refused) as error:
             raise CannotRun(f"The node {self.place.node} cannot be reached: {_said(error)}") from error
         self._do(self._listen(reader))
-        self._do(self._beat())
+        self._beating = self._loop.create_task(self._beat())
 
     async def begin(self, order: dict[str, Any], sockets: int) -> None:
         """Start it; returns once it runs. `sockets` is an open folder for the sockets of its listeners. Raises CannotRun."""
@@ -154,6 +154,7 @@ class Remote:
     def _end(self, ended: Ended) -> None:
         """Nothing of it runs any more."""
         self.hang_up()
+        self._beating.cancel()
         self.peak_memory = max(self.peak_memory, ended.peak_memory)
         for half in list(self._halves):
             half.abort()
@@ -168,7 +169,7 @@ class Remote:
         self.over.set_result(ended)
 
     async def _beat(self) -> None:
-        while not self.over.done():
+        while True:
             self._say({})
             await asyncio.sleep(wire.BEAT_SECONDS)
 

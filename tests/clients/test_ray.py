@@ -1,0 +1,147 @@
+"""Endpoints on a Ray cluster of two nodes, of which one is lost."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.endpoints import Deployer, Load, eventually, says
+from tests.processes import Process, below, gone
+from tests.ray_cluster import RayCluster, RayYard
+from tests.running import RunningYard
+
+pytestmark = [pytest.mark.slow, pytest.mark.ours]
+
+SECONDS = 120.0
+"""Ray starts a process for each container."""
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
+    """Two nodes."""
+    made = RayCluster(tmp_path_factory.mktemp("ray"))
+    try:
+        made.add("first")
+        made.add("second")
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def ray_yard(cluster: RayCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayYard]:
+    """A server that runs models on them."""
+    yard = RayYard(tmp_path_factory.mktemp("yard") / "data", cluster.address)
+    yard.start()
+    try:
+        yield yard
+    finally:
+        if yard.process is not None:
+            yard.stop()
+    assert not yard.defects(), "\n".join(yard.defects())
+
+
+def drivers(yard: RayYard) -> list[Process]:
+    """The processes that know Ray, beside a server."""
+    assert yard.process is not None
+    return [process for process in below(yard.process.pid) if "modelyard.runtime.cluster.driver" in process.words()]
+
+
+def mounted(number: int) -> list[str]:
+    """Which folders of the machine a sandboxed process sees."""
+    return [line.split(" ")[3] for line in Path(f"/proc/{number}/mountinfo").read_text().splitlines()]
+
+
+def test_endpoints_outlive_their_nodes_and_their_server(cluster: RayCluster, ray_yard: RayYard):
+    """Instances are spread over the nodes, which read nothing of the server's disk. An update costs no request, nor does the loss
+    of a node, or of what speaks with Ray; what was lost comes up on the node that is left. When the server is killed, everything
+    ends by itself, and is back with the server."""
+    deployer = Deployer(ray_yard, "ray")
+    deployer.model("one", says("one"))
+    name = deployer.config("one", {"InitialInstanceCount": 2})
+    deployer.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    deployer.settled(name, seconds=SECONDS)
+    for node in ("first", "second"):
+        [model] = cluster.models(node)
+        shown = [path for path in mounted(model.number) if path.startswith(str(cluster.folder))]
+        assert shown and all(path.startswith(f"{cluster.folder}/{node}/") for path in shown)
+        assert not [path for path in mounted(model.number) if path.startswith(str(ray_yard.data))]
+    [driver] = drivers(ray_yard)
+    os.kill(driver.number, signal.SIGKILL)
+    with Load(deployer, name, per_second=20) as load:
+        deployer.model("two", says("two"))
+        deployer.config("two", {"InitialInstanceCount": 2})
+        deployer.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=deployer.named("two"))
+        deployer.settled(name, seconds=SECONDS)
+        eventually(lambda: len(cluster.models("first")) == len(cluster.models("second")) == 1, SECONDS)
+        [lost] = cluster.models("second")
+        cluster.kill("second")
+        gone([lost])
+        eventually(lambda: len(cluster.models("first")) == 2, SECONDS)
+        eventually(lambda: deployer.described(name)["ProductionVariants"][0]["CurrentInstanceCount"] == 2, SECONDS)
+    assert not load.failed
+    assert set(load.answers) == {b"one", b"two"}
+    assert deployer.invoke(name) == b"two"
+    before = cluster.all_models()
+    ray_yard.kill()
+    gone(before)
+    ray_yard.start()
+    eventually(lambda: len(cluster.all_models()) == 2, SECONDS)
+    assert deployer.invoke(name) == b"two"
+    deployer.delete(name)
+    eventually(lambda: not cluster.all_models(), SECONDS)
+
+
+def test_what_has_no_room_says_so_and_holds_nothing_up(cluster: RayCluster, tmp_path: Path):
+    """An endpoint for which no node has room fails, and says what it takes and what is free; the server does not wait for it when it
+    is told to stop."""
+    yard = RayYard(tmp_path / "data", cluster.address, instance_memory_mib=16384, ray_wait_seconds=2)
+    yard.start()
+    try:
+        deployer = Deployer(yard, "room")
+        name = deployer.deploy("one", wait=False)
+        failed = deployer.settled(name, "Failed", SECONDS)
+        assert (
+            "No node of the Ray cluster had room for it within 2 seconds: it takes 0.5 CPUs and 24576 MiB"
+            in failed["FailureReason"]
+        )
+    finally:
+        yard.stop()
+    assert not yard.defects()
+    waiting = RayYard(tmp_path / "waiting", cluster.address, instance_memory_mib=16384, ray_wait_seconds=3600)
+    waiting.start()
+    name = Deployer(waiting, "wait").deploy("one", wait=False)
+    eventually(lambda: drivers(waiting))
+    assert waiting.stop(30) == 0
+
+
+def test_a_server_without_a_cluster_serves_all_but_endpoints(tmp_path: Path):
+    """It starts, says what is missing and how to come by it, and an endpoint fails with the same sentence."""
+    yard = RayYard(tmp_path / "data", "127.0.0.1:1")
+    yard.start()
+    try:
+        deployer = Deployer(yard, "alone")
+        name = deployer.deploy("one", wait=False)
+        failed = deployer.settled(name, "Failed", SECONDS)
+        assert "There is no Ray cluster at '127.0.0.1:1'" in failed["FailureReason"]
+        assert "ray start --head" in yard.log.read_text()
+    finally:
+        yard.stop()
+    assert not yard.defects()
+
+
+def test_a_server_without_ray_says_what_to_install(tmp_path: Path):
+    """Where the package is missing the server does not start, and says so in one sentence."""
+    yard = RunningYard(tmp_path / "data")
+    done = subprocess.run(
+        [*yard.program, "serve", "--data", str(yard.data), "--port", "0"],
+        env={**os.environ, "MODELYARD_RUNTIME": "ray"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode != 0
+    assert "pip install 'modelyard[ray]'" in done.stderr

@@ -1,0 +1,73 @@
+"""A Ray cluster of two nodes that behave as if they were apart, and servers that run models on it."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.clients.environments import PROJECT, client_environment
+from tests.processes import Process, below
+from tests.running import RunningYard
+
+
+class RayCluster:
+    """Nodes that are real ones to Ray: each has its own address, processes, and folder for what is brought to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.address = ""
+        self._raylets: dict[str, int] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+        program = PROJECT / "tests" / "clients" / "programs" / "ray_nodes.py"
+        with (folder / "log").open("w") as log:
+            self.process = subprocess.Popen(
+                [client_environment("ray"), program, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+
+    def add(self, name: str) -> None:
+        """Start a node."""
+        told = self._tell(f"add {name}")
+        self.address = told["address"]
+        self._raylets[name] = told["raylet"]
+
+    def kill(self, name: str) -> None:
+        """End a node, as when somebody pulls the plug."""
+        self._tell(f"kill {name}")
+
+    def models(self, name: str) -> set[Process]:
+        """The processes of models on a node, and nothing else."""
+        return {process for process in below(self._raylets[name]) if " ".join(process.words()).endswith("serve.py")}
+
+    def all_models(self) -> set[Process]:
+        """The processes of models on all nodes, also those that Ray has lost."""
+        return {process for process in below(self.process.pid) if " ".join(process.words()).endswith("serve.py")}
+
+    def _tell(self, order: str) -> dict[str, Any]:
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write(order + "\n")
+        self.process.stdin.flush()
+        for line in self.process.stdout:
+            if line.startswith("{"):
+                told: dict[str, Any] = json.loads(line)
+                return told
+        raise AssertionError(f"Ray did not start: {(self.folder / 'log').read_text()[-2000:]}")
+
+    def close(self) -> None:
+        """End all nodes."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.close()
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+
+class RayYard(RunningYard):
+    """A server in an environment that has Ray."""
+
+    def __init__(self, data: Path, address: str, **settings: object) -> None:
+        self.program = (str(client_environment("ray")), "-m", "modelyard.cli.main")
+        given = {"runtime": "ray", "ray_address": address, "ray_cpus": 0.5, "instance_memory_mib": 256}
+        super().__init__(data, **{**given, **settings})
