@@ -4,13 +4,19 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.clients.environments import client_environment
 from tests.endpoints import Deployer, Load, eventually, says
 from tests.processes import Process, below, gone
 from tests.ray_cluster import RayCluster, RayYard
 from tests.running import RunningYard
+
+from modelyard.runtime.cluster import wire
+from modelyard.runtime.cluster.placing import RayPlacing
+from modelyard.runtime.workload import MEBIBYTE, CannotRun, Limits
 
 pytestmark = [pytest.mark.slow, pytest.mark.ours]
 
@@ -94,27 +100,21 @@ def test_endpoints_outlive_their_nodes_and_their_server(cluster: RayCluster, ray
     eventually(lambda: not cluster.all_models(), SECONDS)
 
 
-def test_what_has_no_room_says_so_and_holds_nothing_up(cluster: RayCluster, tmp_path: Path):
-    """An endpoint for which no node has room fails, and says what it takes and what is free; the server does not wait for it when it
-    is told to stop."""
-    yard = RayYard(tmp_path / "data", cluster.address, instance_memory_mib=16384, ray_wait_seconds=2)
-    yard.start()
-    try:
-        deployer = Deployer(yard, "room")
-        name = deployer.deploy("one", wait=False)
-        failed = deployer.settled(name, "Failed", SECONDS)
-        assert (
-            "No node of the Ray cluster had room for it within 2 seconds: it takes 0.5 CPUs and 24576 MiB"
-            in failed["FailureReason"]
-        )
-    finally:
-        yard.stop()
-    assert not yard.defects()
-    waiting = RayYard(tmp_path / "waiting", cluster.address, instance_memory_mib=16384, ray_wait_seconds=3600)
-    waiting.start()
-    name = Deployer(waiting, "wait").deploy("one", wait=False)
-    eventually(lambda: drivers(waiting))
-    assert waiting.stop(30) == 0
+def test_what_has_no_room_says_so_and_holds_nothing_up(cluster: RayCluster):
+    """What no node has room for is refused after a while, with what it takes; who waits is told so when the server stops."""
+    python = str(client_environment("ray"))
+    certificate, limits = wire.Identity().certificate, Limits(memory=16 * 1024 * MEBIBYTE)
+    placing = RayPlacing(cluster.address, "modelyard", 0.5, 2.0, python)
+    with pytest.raises(CannotRun, match=r"had room for it within 2 seconds: it takes 0.5 CPUs and 16896 MiB, and .* are free"):
+        placing.place("large", limits, certificate)
+    placing.close()
+    patient = RayPlacing(cluster.address, "modelyard", 0.5, 3600.0, python)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(patient.place, "larger", limits, certificate)
+        patient.look()
+        patient.close()
+        with pytest.raises(CannotRun):
+            waiting.result(60)
 
 
 def test_a_server_without_a_cluster_serves_all_but_endpoints(tmp_path: Path):

@@ -9,6 +9,7 @@ import importlib.util
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ from typing import Any, Protocol
 from modelyard.runtime.cluster.agent import Place
 from modelyard.runtime.workload import CannotRun, Limits
 
+KNOCK_SECONDS = 5.0
 CONNECT_SECONDS = 60.0
 """How long Ray may take to find its cluster."""
 AGAIN_SECONDS = 5.0
@@ -100,6 +102,11 @@ class RayPlacing:
             since, why = self._failed
             if why and time.monotonic() - since < AGAIN_SECONDS:
                 raise CannotRun(why)
+            try:
+                _knock(self._address)
+            except OSError as error:
+                self._failed = (time.monotonic(), NO_CLUSTER.format(address=self._address, reason=error.strerror or error))
+                raise CannotRun(self._failed[1]) from error
             driver = self._driver = Driver(self._python, self._address, self._namespace)
             try:
                 said = driver.ready.result(CONNECT_SECONDS)
@@ -120,6 +127,13 @@ class RayPlacing:
         # Also while somebody waits for it.
         if self._driver is not None:
             self._driver.end()
+
+
+def _knock(address: str) -> None:
+    """Find out at once what Ray takes long to: that nobody listens. Raises OSError."""
+    host, separator, port = address.removeprefix("ray://").rpartition(":")
+    if separator:
+        socket.create_connection((host.strip("[]"), int(port)), KNOCK_SECONDS).close()
 
 
 class Driver:
@@ -167,17 +181,9 @@ class Driver:
 
     def _hear(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if not line.startswith("{"):
-                continue  # Ray prints what it likes
-            told = json.loads(line)
-            if "ready" in told:
-                self.ready.set_result(told["ready"])
-            else:
-                with self._lock:
-                    answer = self._asked.pop(told["number"], None)
-                if answer is not None:
-                    answer.set_result(told)
+        with self._process.stdout:
+            for line in self._process.stdout:
+                self._take(json.loads(line))
         self._process.wait()
         with self._lock:
             waiting, self._asked = self._asked, {}
@@ -186,11 +192,21 @@ class Driver:
         if not self.ready.done():
             self.ready.set_result(self._last_words())
 
+    def _take(self, told: dict[str, Any]) -> None:
+        if "ready" in told:
+            self.ready.set_result(told["ready"])
+            return
+        with self._lock:
+            answer = self._asked.pop(told["number"], None)
+        if answer is not None:
+            answer.set_result(told)
+
     def _hear_errors(self) -> None:
         assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self._errors.append(line.rstrip())
-            log.debug("ray: %s", line.rstrip())
+        with self._process.stderr:
+            for line in self._process.stderr:
+                self._errors.append(line.rstrip())
+                log.debug("ray: %s", line.rstrip())
 
     def _last_words(self) -> str:
         said = [line for line in self._errors if line.strip()]
