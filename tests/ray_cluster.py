@@ -1,6 +1,8 @@
 """A Ray cluster of two nodes that behave as if they were apart, and servers that run models on it."""
 
 import json
+import os
+import secrets
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,17 @@ class RayCluster:
         self.address = ""
         self._raylets: dict[str, int] = {}
         folder.mkdir(parents=True, exist_ok=True)
+        self.token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        """Ray lets nobody in without."""
         program = PROJECT / "tests" / "clients" / "programs" / "ray_nodes.py"
         with (folder / "log").open("w") as log:
             self.process = subprocess.Popen(
-                [client_environment("ray"), program, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+                [client_environment("ray"), program, folder],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, **self.token},
             )
 
     def add(self, name: str) -> None:
@@ -67,7 +76,11 @@ class RayCluster:
 class RayYard(RunningYard):
     """A server in an environment that has Ray."""
 
-    def __init__(self, data: Path, address: str, **settings: object) -> None:
+    def __init__(self, data: Path, address: str, token: dict[str, str] | None = None, **settings: object) -> None:
+        self.token = token or {}
         self.program = (str(client_environment("ray")), "-m", "modelyard.cli.main")
         given = {"runtime": "ray", "ray_address": address, "ray_cpus": 0.5, "instance_memory_mib": 256}
         super().__init__(data, **{**given, **settings})
+
+    def _environment(self) -> dict[str, str]:
+        return {**super()._environment(), **self.token}

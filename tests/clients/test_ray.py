@@ -39,7 +39,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
 @pytest.fixture(scope="module")
 def ray_yard(cluster: RayCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayYard]:
     """A server that runs models on them."""
-    yard = RayYard(tmp_path_factory.mktemp("yard") / "data", cluster.address)
+    yard = RayYard(tmp_path_factory.mktemp("yard") / "data", cluster.address, cluster.token)
     yard.start()
     try:
         yield yard
@@ -100,10 +100,17 @@ def test_endpoints_outlive_their_nodes_and_their_server(cluster: RayCluster, ray
     eventually(lambda: not cluster.all_models(), SECONDS)
 
 
-def test_what_has_no_room_says_so_and_holds_nothing_up(cluster: RayCluster):
-    """What no node has room for is refused after a while, with what it takes; who waits is told so when the server stops."""
+def test_what_has_no_room_says_so_and_holds_nothing_up(cluster: RayCluster, monkeypatch: pytest.MonkeyPatch):
+    """What no node has room for is refused after a while, with what it takes; who waits is told so when the server stops. Without
+    the cluster's token nothing is placed, and the reason says that it is missing."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     python = str(client_environment("ray"))
     certificate, limits = wire.Identity().certificate, Limits(memory=16 * 1024 * MEBIBYTE)
+    stranger = RayPlacing(cluster.address, "modelyard", 0.5, 2.0, python)
+    with pytest.raises(CannotRun, match="it asks for a token"):
+        stranger.place("strange", limits, certificate)
+    for name, value in cluster.token.items():
+        monkeypatch.setenv(name, value)
     placing = RayPlacing(cluster.address, "modelyard", 0.5, 2.0, python)
     with pytest.raises(CannotRun, match=r"had room for it within 2 seconds: it takes 0.5 CPUs and 16896 MiB, and .* are free"):
         placing.place("large", limits, certificate)

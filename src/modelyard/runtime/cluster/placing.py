@@ -24,8 +24,6 @@ from modelyard.runtime.workload import CannotRun, Limits
 KNOCK_SECONDS = 5.0
 CONNECT_SECONDS = 60.0
 """How long Ray may take to find its cluster."""
-AGAIN_SECONDS = 5.0
-"""After a cluster was not found, it is not looked for again for so long."""
 MORE_SECONDS = 15.0
 """How much longer an answer may take than the place was waited for."""
 KEPT_LINES = 20
@@ -35,6 +33,8 @@ NO_CLUSTER = (
     "There is no Ray cluster at '{address}' ({reason}). Start one on this machine with `ray start --head`, let this machine join"
     " one with `ray start --address HOST:6379 --num-cpus 0`, or set `ray_address` to where one is."
 )
+NOT_LET_IN = "it asks for a token: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH, for this server as for the cluster"
+_REFUSED = ("InvalidAuthToken", "Unauthenticated")
 
 log = logging.getLogger("modelyard.runtime")
 
@@ -94,32 +94,37 @@ class RayPlacing:
 
     def _get(self) -> "Driver":
         """The driver, once it has found the cluster. Raises CannotRun."""
+        asked = time.monotonic()
         with self._lock:
             if self._closed:
                 raise CannotRun("The server is stopping.")
             if self._driver is not None and self._driver.alive:
                 return self._driver
-            since, why = self._failed
-            if why and time.monotonic() - since < AGAIN_SECONDS:
-                raise CannotRun(why)
-            try:
-                _knock(self._address)
-            except OSError as error:
-                self._failed = (time.monotonic(), NO_CLUSTER.format(address=self._address, reason=error.strerror or error))
-                raise CannotRun(self._failed[1]) from error
-            driver = self._driver = Driver(self._python, self._address, self._namespace)
-            try:
-                said = driver.ready.result(CONNECT_SECONDS)
-            except TimeoutError:
-                said = "it does not answer"
-            if said:
-                driver.end()
-                why = NO_CLUSTER.format(address=self._address, reason=said)
+            at, why = self._failed
+            if at < asked:  # otherwise somebody has looked for it while this one waited to
+                why = self._start()
                 self._failed = (time.monotonic(), why)
-                raise CannotRun(why)
+            if why:
+                raise CannotRun(NO_CLUSTER.format(address=self._address, reason=why))
+            assert self._driver is not None
             log.info("the Ray cluster at %s was found", self._address)
-            self._failed = (0.0, "")
-            return driver
+            return self._driver
+
+    def _start(self) -> str:
+        """Start a driver; why it does not find the cluster, or nothing."""
+        try:
+            _knock(self._address)
+        except OSError as error:
+            return error.strerror or str(error)
+        driver = self._driver = Driver(self._python, self._address, self._namespace)
+        try:
+            why = driver.ready.result(CONNECT_SECONDS)
+        except TimeoutError:
+            why = "it does not answer"
+        if why:
+            driver.end()
+            why = NOT_LET_IN if driver.was_refused else why
+        return why
 
     def close(self) -> None:
         """Place nothing more. Harmless when called twice."""
@@ -207,6 +212,11 @@ class Driver:
             for line in self._process.stderr:
                 self._errors.append(line.rstrip())
                 log.debug("ray: %s", line.rstrip())
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether the cluster wanted a token."""
+        return any(word in line for line in list(self._errors) for word in _REFUSED)
 
     def _last_words(self) -> str:
         said = [line for line in self._errors if line.strip()]
