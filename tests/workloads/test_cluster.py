@@ -328,14 +328,20 @@ from modelyard.runtime.workload import Workload
 
 node = Apart(Path(sys.argv[1]))
 workload = Workload(sys.executable, ("-I", "-c", sys.argv[2]), {}, python_mounts())
-ClusterBackend(node).start(workload, Heard(lambda line: print(line.decode(), flush=True), print))
+
+def hear(line):
+    print(line.decode(), flush=True)
+    time.sleep(600)
+
+ClusterBackend(node).start(workload, Heard(hear, print))
 time.sleep(600)
 """
 
 
 def test_what_runs_ends_with_its_server(tmp_path: Path, node: Apart):
-    """When the server is killed, nothing of what it ran is left on any node."""
-    command = [sys.executable, "-c", SERVER, str(tmp_path / "other"), SLEEPER]
+    """When the server is killed, nothing of what it ran is left on any node, though the workload has more to say than was heard."""
+    talker = "print('up', flush=True)\nwhile True:\n    print('x' * 100)"
+    command = [sys.executable, "-c", SERVER, str(tmp_path / "other"), talker]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3])
     assert server.stdout is not None
     with server.stdout:

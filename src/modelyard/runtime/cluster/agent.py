@@ -59,13 +59,14 @@ class Agent:
         self._runtime = Runtime()
         self._sandbox: Sandbox | None = None
         self._controlled = False
-        self._ended: Ended | None = None
         self._listeners: list[socket.socket] = []
         self._arrived: dict[int, socket.socket] = {}
         self._number = 0
         self._halves: set[Half] = set()
         self._lines: deque[bytes] = deque()
         self._waiting = 0
+        self._deaf = False
+        """Whether the server takes nothing any more."""
         self._lock = threading.Condition()
         self._something = asyncio.Event()
         self.loop = wire.new_loop()
@@ -213,6 +214,7 @@ class Agent:
         finally:
             beats.cancel()
             says.cancel()
+            self._go_on_without()
             await self._end()
             writer.transport.abort()
             if not self._gone.done():
@@ -282,17 +284,25 @@ class Agent:
         """The workload printed something. On the runtime's thread, which waits when the server takes too little."""
         self._say(wire.frame(wire.OUTPUT, line))
         with self._lock:
-            self._lock.wait_for(lambda: self._waiting <= MOST_OUTPUT, wire.LOST_SECONDS)
+            self._lock.wait_for(lambda: self._deaf or self._waiting <= MOST_OUTPUT, wire.LOST_SECONDS)
 
     def _say(self, said: bytes) -> None:
         """On any thread; what was said first is heard first."""
         with self._lock:
+            if self._deaf:
+                return
             self._lines.append(said)
             self._waiting += len(said)
             first = len(self._lines) == 1
         if first:
             with contextlib.suppress(RuntimeError):  # nobody listens any more
                 self.loop.call_soon_threadsafe(self._something.set)
+
+    def _go_on_without(self) -> None:
+        """Nobody listens any more: nothing waits for that."""
+        with self._lock:
+            self._deaf = True
+            self._lock.notify_all()
 
     async def _say_everything(self, writer: asyncio.StreamWriter) -> None:
         while True:

@@ -158,7 +158,8 @@ class Driver:
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
+            # What listens was found to; nobody has to wait long for it to.
+            env={"RAY_gcs_server_port_wait_time_s": "5", **os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
         )
         for work in (self._hear, self._hear_errors):
             threading.Thread(target=work, name="ray-driver", daemon=True).start()

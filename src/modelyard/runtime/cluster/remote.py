@@ -39,6 +39,7 @@ class Remote:
         self._context = context
         self._heard = heard
         self._writer: asyncio.StreamWriter | None = None
+        self._bringing: asyncio.StreamWriter | None = None
         self._reason = ""
         self._answered: asyncio.Future[None] = loop.create_future()
         """Done once it runs; fails with CannotRun."""
@@ -73,6 +74,7 @@ class Remote:
         try:
             async with asyncio.timeout(BRING_SECONDS):
                 reader, writer = await self._open({"parcel": parcel.digest})
+                self._bringing = writer
                 try:
                     if await self._line(reader) != "there":
                         await self._send(parcel, writer)
@@ -155,6 +157,8 @@ class Remote:
         """Nothing of it runs any more."""
         self.hang_up()
         self._beating.cancel()
+        if self._bringing is not None:
+            self._bringing.transport.abort()
         self.peak_memory = max(self.peak_memory, ended.peak_memory)
         for half in list(self._halves):
             half.abort()
