@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from tests.apart import Apart
+from tests.clients.environments import PROJECT
 from tests.processes import below, gone
 
 from modelyard.runtime.base import python_mounts
@@ -321,6 +322,7 @@ SERVER = """
 import sys, time
 from pathlib import Path
 from tests.apart import Apart
+from tests.clients.environments import PROJECT
 from modelyard.runtime.base import python_mounts
 from modelyard.runtime.cluster.backend import ClusterBackend
 from modelyard.runtime.process import Heard
@@ -339,10 +341,10 @@ time.sleep(600)
 
 
 def test_what_runs_ends_with_its_server(tmp_path: Path, node: Apart):
-    """When the server is killed, nothing of what it ran is left on any node, though the workload has more to say than was heard."""
+    """When the server is killed, nothing of what it ran is left on any node, though it has more to say than was heard."""
     talker = "print('up', flush=True)\nwhile True:\n    print('x' * 100)"
     command = [sys.executable, "-c", SERVER, str(tmp_path / "other"), talker]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3])
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT)
     assert server.stdout is not None
     with server.stdout:
         assert server.stdout.readline() == "up\n"

@@ -19,7 +19,7 @@ from modelyard.runtime.cluster import wire
 from modelyard.runtime.cluster.cache import Cache, Kept, NoRoom
 from modelyard.runtime.cluster.wire import Half, Refused
 from modelyard.runtime.process import Heard, Runtime, Sandbox
-from modelyard.runtime.workload import CannotRun, Ended, Limits, Mount, Workload
+from modelyard.runtime.workload import CannotRun, Limits, Mount, Workload
 
 NOBODY_CAME_SECONDS = 60.0
 """An agent that its server does not come to ends."""
