@@ -8,10 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.clients.environments import client_environment
 from tests.endpoints import Deployer, Load, eventually, says
 from tests.processes import Process, below, gone
-from tests.ray_cluster import RayCluster, RayYard
+from tests.ray_cluster import RayCluster, RayYard, python_with_ray
 from tests.running import RunningYard
 
 from modelyard.runtime.cluster import wire
@@ -104,7 +103,7 @@ def test_what_has_no_room_says_so_and_holds_nothing_up(cluster: RayCluster, monk
     """What no node has room for is refused after a while, with what it takes; who waits is told so when the server stops. Without
     the cluster's token nothing is placed, and the reason says that it is missing."""
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    python = str(client_environment("ray"))
+    python = python_with_ray()
     certificate, limits = wire.Identity().certificate, Limits(memory=16 * 1024 * MEBIBYTE)
     stranger = RayPlacing(cluster.address, "modelyard", 0.5, 2.0, python)
     with pytest.raises(CannotRun, match="it asks for a token"):

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from tests.apart import Apart
 from tests.clients.environments import PROJECT
-from tests.processes import below, gone
+from tests.processes import Process, below, gone
 
 from modelyard.runtime.base import python_mounts
 from modelyard.runtime.cluster import wire
@@ -340,6 +340,12 @@ time.sleep(600)
 """
 
 
+def ticks(process: Process) -> int:
+    """How long a process has computed: as long as before, when it waits for somebody to read what it prints."""
+    words = Path(f"/proc/{process.number}/stat").read_text().rpartition(") ")[2].split()
+    return int(words[11]) + int(words[12])
+
+
 def test_what_runs_ends_with_its_server(tmp_path: Path, node: Apart):
     """When the server is killed, nothing of what it ran is left on any node, though it has more to say than was heard."""
     talker = "print('up', flush=True)\nwhile True:\n    print('x' * 100)"
@@ -349,6 +355,11 @@ def test_what_runs_ends_with_its_server(tmp_path: Path, node: Apart):
     with server.stdout:
         assert server.stdout.readline() == "up\n"
         everything = below(server.pid)
+        [talking] = [one for one in everything if any("print('up'" in word for word in one.words())]
+        before = 0
+        while before != (now := ticks(talking)) or not now:
+            before = now
+            time.sleep(0.5)
         server.kill()
         server.wait()
         gone(everything)
