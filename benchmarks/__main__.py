@@ -23,6 +23,7 @@ NAMES = (
     "interpreter_lock",
     "front_door",
     "invoke_endpoint",
+    "invoke_on_ray",
     "cold_start",
     "endpoint_under_load",
     "object_memory",

@@ -22,8 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import machine
-from benchmarks.invoke_endpoint import SIGNED, _load, _seconds, _signed
+from benchmarks.invoke_endpoint import ENDPOINT, ROW, SIGNED, _load, _seconds
+from botocore.credentials import Credentials
 from tests.endpoints import Deployer, program
+from tests.open_loop import invocation
 from tests.ray_cluster import RayCluster, RayYard
 from tests.running import RunningYard
 
@@ -66,7 +68,7 @@ def _measure(place: Path, arguments: argparse.Namespace) -> dict[str, Any]:
             yard.start()
             stack.callback(yard.stop)
             times[name] = _deployed(Deployer(yard, "bench"))
-            targets[name] = (yard.port, [_signed(yard, "bench-e") for _ in range(SIGNED)])
+            targets[name] = (yard.port, _signed(yard))
         rounds = [{name: _load(*target, arguments) for name, target in targets.items()} for _ in range(arguments.rounds)]
     medians = {
         measure: {name: round(statistics.median(each[name][measure] for each in rounds), 3) for name in targets}
@@ -85,18 +87,26 @@ def _measure(place: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _signed(yard: RunningYard) -> list[bytes]:
+    admin = yard.admin()
+    keys, address = Credentials(admin.access_key_id, admin.secret_access_key), f"127.0.0.1:{yard.port}"
+    return [invocation(address, keys, ENDPOINT, ROW) for _ in range(SIGNED)]
+
+
 def _deployed(deployer: Deployer) -> float:
     """How long it takes to deploy the model, the second time: the first one starts what is started once."""
     deployer.model("e", program(MODEL))
     deployer.config("e")
-    name = deployer.named("e")
-    _created(deployer, name)
-    deployer.delete(name)
-    return _created(deployer, name)
+    _created(deployer)
+    deployer.delete(ENDPOINT)
+    return _created(deployer)
 
 
-def _created(deployer: Deployer, name: str) -> float:
-    return _seconds(deployer, name, lambda: deployer.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name))
+def _created(deployer: Deployer) -> float:
+    return _seconds(
+        deployer,
+        lambda: deployer.sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName=deployer.named("e")),
+    )
 
 
 if __name__ == "__main__":
