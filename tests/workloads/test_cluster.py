@@ -276,6 +276,8 @@ def test_a_node_has_only_so_much_room(tmp_path: Path, node: Apart, backend: Clus
         Run(backend, "pass", mounts=(here,))
     with pytest.raises(CannotRun, match="What is written to /opt/ml/output would stay on a node"):
         Run(backend, "pass", mounts=(Mount(tmp_path, "/opt/ml/output", read_only=False),))
+    with pytest.raises(CannotRun, match="What is put into /opt/ml/models later would not reach a node"):
+        Run(backend, "pass", mounts=(Mount(tmp_path, "/opt/ml/models", grows=True),))
     node.changes = {"version": "0.0.1"}
     with pytest.raises(CannotRun, match=r"The node node has Modelyard 0.0.1, and this server is "):
         Run(backend, "pass")

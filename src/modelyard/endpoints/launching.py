@@ -211,7 +211,7 @@ class Launching:
         instance.closers.append(lambda: self._later(shelf.close))
         kept = definition.get("MultiModelConfig", {}).get("ModelCacheSetting") != "Disabled"
         instance.models[part.name] = ManyModels(shelf, self._fetches, kept=kept)
-        return [Mount(shelf.models, INSIDE)]
+        return [Mount(shelf.models, INSIDE, grows=True)]
 
     def _later(self, work: Callable[[], None]) -> None:
         """Do what takes long on another thread, as long as there are any."""

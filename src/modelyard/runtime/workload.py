@@ -15,6 +15,8 @@ class Mount:
     target: str
     """Where, inside."""
     read_only: bool = True
+    grows: bool = False
+    """Whether what is put there while the workload runs has to be seen inside."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,8 @@ class ClusterBackend:
         for mount in workload.mounts:
             if not mount.read_only:
                 raise CannotRun(f"What is written to {mount.target} would stay on a node: it can only be run on this machine.")
+            if mount.grows:
+                raise CannotRun(f"What is put into {mount.target} later would not reach a node: it can only be run on this machine.")
             if str(mount.source) != mount.target:
                 try:
                     found[mount.source] = self._parcels.of(mount.source)
