@@ -85,7 +85,7 @@ class ClusterBackend:
             if not mount.read_only:
                 raise CannotRun(f"What is written to {mount.target} would stay on a node: it can only be run on this machine.")
             if mount.grows:
-                raise CannotRun(f"What is put into {mount.target} later would not reach a node: it can only be run on this machine.")
+                raise CannotRun(f"What is put into {mount.target} later would not reach a node: it runs on this machine only.")
             if str(mount.source) != mount.target:
                 try:
                     found[mount.source] = self._parcels.of(mount.source)
