@@ -328,7 +328,11 @@ class Sandbox:
 
 def receive(control: socket.socket) -> tuple[bytes, list[int]]:
     """A message of a launcher, with the descriptors that came with it; nothing once it is gone. Raises OSError."""
-    message, ancillary, _, _ = control.recvmsg(4096, socket.CMSG_SPACE(16 * 4), socket.MSG_CMSG_CLOEXEC)
+    try:
+        message, ancillary, _, _ = control.recvmsg(4096, socket.CMSG_SPACE(16 * 4), socket.MSG_CMSG_CLOEXEC)
+    except ConnectionResetError:
+        # It ended before it had read all that it was sent. The kernel tells that once, ahead of what it said last.
+        message, ancillary, _, _ = control.recvmsg(4096, socket.CMSG_SPACE(16 * 4), socket.MSG_CMSG_CLOEXEC)
     descriptors = array.array("i")
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:

@@ -60,7 +60,7 @@ def test_the_packed_model_predicts_like_the_trained_one() -> None:
     data = training.load()
     candidate = training.candidates(data)[1]
     with tarfile.open(fileobj=io.BytesIO(candidate.archive)) as packed:
-        assert packed.getnames() == ["model.joblib", "code/inference.py"]
+        assert packed.getnames() == ["model.joblib", "serve.py"]
     labels = training.predict(candidate.archive, data.test)
     right = sum(a == b for a, b in zip(labels, data.test_labels, strict=True)) / len(labels)
     metrics = json.loads(candidate.metrics_file)["binary_classification_metrics"]

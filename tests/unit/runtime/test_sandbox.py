@@ -18,7 +18,7 @@ import pytest
 from tests.processes import Process, below, gone, keep_orphans
 
 from modelyard.runtime.base import USER, order_of, python_mounts
-from modelyard.runtime.process import Heard, Runtime, Sandbox
+from modelyard.runtime.process import Heard, Runtime, Sandbox, receive
 from modelyard.runtime.workload import MEBIBYTE, CannotRun, Ended, Limits, Mount, Workload
 
 pytestmark = pytest.mark.ours
@@ -557,3 +557,14 @@ def test_memory_that_nobody_would_count_is_not_to_be_had(runtime: Runtime, progr
     """Neither files without a name, nor segments that outlive processes, nor names of files without an end."""
     ended = Run(runtime, program, limits=SMALL).end()
     assert (ended.exit_code or ended.signal) and ended.reason == ""
+
+
+def test_what_a_launcher_said_last_is_heard_though_it_did_not_hear_us():
+    """A launcher that ends while it is asked for a connection has still told how the workload ended."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours:
+        ours.send(b"connect")
+        theirs.send(b"ended")
+        theirs.close()
+        assert receive(ours) == (b"ended", [])
+        assert receive(ours) == (b"", [])
