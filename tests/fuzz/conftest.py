@@ -4,7 +4,7 @@ import hashlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -39,8 +39,14 @@ UNWATCHED = (
 """Tables that may change when a request is refused: it is recorded, who reads notes how far, functions run, endpoints
 live and print."""
 OF_CUSTOMERS = "namespace NOT LIKE 'AWS/%'"
-PARTS = {"metric": OF_CUSTOMERS, "metric_value": f"metric_id IN (SELECT id FROM metric WHERE {OF_CUSTOMERS})"}
-"""What is looked at of some tables: endpoints tell how they are asked."""
+PARTS = {
+    "metric": f"SELECT * FROM metric WHERE {OF_CUSTOMERS}",
+    "metric_value": f"SELECT * FROM metric_value WHERE metric_id IN (SELECT id FROM metric WHERE {OF_CUSTOMERS})",
+    "alarm": "SELECT id, account, region, name, kind, settings FROM alarm",
+    "alarm_history": "SELECT * FROM alarm_history WHERE type <> 'StateUpdate'",
+    "event": "SELECT * FROM event WHERE detail_type <> 'CloudWatch Alarm State Change'",
+}
+"""What is looked at of some tables: endpoints tell how they are asked, and alarms look at metrics, as time goes by."""
 
 
 class FuzzedYard(RunningYard):
@@ -49,13 +55,13 @@ class FuzzedYard(RunningYard):
     wire: Wire
     seeds: Seeds
     _watch: sqlite3.Connection | None = None
-    _seen: tuple[int, int] = (-1, 0)
-    """The version of the database that was looked at last, and the number for what it held."""
+    _seen: tuple[int, Mapping[str, str]] = (-1, {})
+    """The version of the database that was looked at last, and what it held."""
 
-    def changes(self) -> int:
-        """A number that changes when anything in the database does, but for what is told of refusals, and of what was read."""
+    def changes(self) -> Mapping[str, str]:
+        """By table, a text that changes when anything in it does, but for what is told of refusals, and of what was read."""
         if self._watch is None:
-            return 0
+            return {}
         deadline = time.monotonic() + 60
         while not self._caught_up():
             assert time.monotonic() < deadline, "events are not read, or jobs and deployments do not end"
@@ -77,15 +83,15 @@ class FuzzedYard(RunningYard):
         assert self._watch is not None
         return bool(self._watch.execute(query).fetchone()[0])
 
-    def _content(self) -> int:
+    def _content(self) -> Mapping[str, str]:
         assert self._watch is not None
         tables = [name for (name,) in self._watch.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
-        content = hashlib.sha256()
+        found = {}
         for table in tables:
             if table not in UNWATCHED:
-                query = f"SELECT * FROM {table} WHERE {PARTS.get(table, 'true')}"
-                content.update(repr((table, self._watch.execute(query).fetchall())).encode())
-        return int.from_bytes(content.digest()[:8], "big")
+                rows = self._watch.execute(PARTS.get(table, f"SELECT * FROM {table}")).fetchall()
+                found[table] = hashlib.sha256(repr(rows).encode()).hexdigest()
+        return found
 
     def incoming(self) -> list[Path]:
         """Files of uploads under way."""
