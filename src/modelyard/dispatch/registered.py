@@ -14,6 +14,13 @@ Document = Mapping[str, Any]
 
 VALIDATION = "modelyard:ValidateModelPackage"
 """What calls are part of that validate a package: they make a model of it before it is Completed, or approved."""
+VALIDATIONS = "package-validation-"
+"""What the names of models and jobs of validations begin with: nobody else makes any of such a name, nor runs such a model."""
+
+
+def is_of_validation(name: str) -> bool:
+    """Whether a model or a job is that of a validation, by its name."""
+    return name.lower().startswith(VALIDATIONS)
 
 
 @dataclass(frozen=True, slots=True)

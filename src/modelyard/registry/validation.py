@@ -9,8 +9,6 @@ Document = dict[str, Any]
 
 ALL = "All"
 """SkipModelValidation, when nothing is to be validated."""
-SCHEME = "package-validation-"
-"""What the names of models and jobs of validations begin with."""
 
 
 class State(StrEnum):

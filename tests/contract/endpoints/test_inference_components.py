@@ -9,6 +9,7 @@ from tests.contract.endpoints.hosting import ARN, Hosting, document, refused
 from tests.harness import ACCOUNT, user
 
 from modelyard.endpoints import worker
+from modelyard.registry.operations import validations
 
 INVALID, DENIED = "ValidationException", "AccessDeniedException"
 NEEDS = {"MinMemoryRequiredInMb": 256}
@@ -149,6 +150,26 @@ def test_specifications_that_are_refused(hosting: Components, changed: dict[str,
         return
     with refused(INVALID, text):
         hosting.place("c", Specification=hosting.specified(**changed))
+
+
+@pytest.mark.ours
+def test_no_component_is_of_what_is_validated(hosting: Components) -> None:
+    """The model of a validation is of a version that is not Completed: it cannot be had as a component either."""
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": hosting.uri}}
+    job = {
+        "TransformInput": {"DataSource": source},
+        "TransformOutput": {"S3OutputPath": f"s3://{hosting.bucket}/out"},
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    }
+    profiles = [{"ProfileName": "smoke", "TransformJobDefinition": job}]
+    specification = {"ValidationRole": hosting.role("validates"), "ValidationProfiles": profiles}
+    package = hosting.register(ValidationSpecification=specification)
+    validations.look(hosting.yard.house.dispatcher)
+    with hosting.yard.house.storage.read() as tx:
+        row = tx.one("SELECT name FROM package_validation WHERE arn = :arn", {"arn": package})
+    assert row is not None
+    with refused(INVALID, "is there for the validation of its model package"):
+        hosting.place("c", Specification=hosting.specified(ModelName=row[0]))
 
 
 @pytest.mark.ours

@@ -5,13 +5,16 @@ from typing import Any
 
 import pytest
 from tests.contract.endpoints.hosting import ARN, Hosting, refused
+from tests.contract.jobs.test_transform_jobs import request
 
+from modelyard.endpoints import store as models
+from modelyard.endpoints.model import Name
 from modelyard.jobs import store
 from modelyard.jobs.transform_job import JobName, Status
 from modelyard.registry.operations import validations
 
 
-def register(hosting: Hosting, role: str, **more: Any) -> str:
+def register(hosting: Hosting, role: str, approval: str = "Approved", **more: Any) -> str:
     """A version with a validation profile; its ARN."""
     job = {
         "TransformInput": {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{hosting.bucket}/in/"}}},
@@ -20,7 +23,7 @@ def register(hosting: Hosting, role: str, **more: Any) -> str:
         **more,
     }
     profiles = [{"ProfileName": "smoke", "TransformJobDefinition": job}]
-    return hosting.register(ValidationSpecification={"ValidationRole": role, "ValidationProfiles": profiles})
+    return hosting.register(approval=approval, ValidationSpecification={"ValidationRole": role, "ValidationProfiles": profiles})
 
 
 def look(hosting: Hosting) -> None:
@@ -37,6 +40,12 @@ def row(hosting: Hosting, arn: str) -> tuple[str, str] | None:
     with hosting.yard.house.storage.read() as tx:
         found = tx.one("SELECT name, state FROM package_validation WHERE arn = :arn", {"arn": arn})
     return None if found is None else (found[0], found[1])
+
+
+def rows(hosting: Hosting, sql: str) -> list[Any]:
+    """What there is of the versions of this test."""
+    with hosting.yard.house.storage.read() as tx:
+        return list(tx.all(sql, {"group": f"%/{hosting.group.lower()}/%"}))
 
 
 def end(hosting: Hosting, name: str, status: Status, reason: str | None = None) -> None:
@@ -89,6 +98,41 @@ def test_a_validation_goes_its_way(hosting: Hosting) -> None:
         for one in (json.loads(each[0]) for each in told)
     ]
     assert statuses == [("InProgress", "NotStarted"), ("InProgress", "InProgress"), ("Completed", "Completed")]
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("approval", ["Approved", "PendingManualApproval"])
+def test_nobody_else_runs_what_is_validated(hosting: Hosting, approval: str) -> None:
+    """The model of a validation is of a version that is not Completed and may never be approved: while it is there, no endpoint
+    serves it and no other job runs it, whatever its name is written like and whoever asks."""
+    register(hosting, hosting.role("validates"), approval, Environment={"A": "b"})
+    look(hosting)
+    [name] = [row[0] for row in rows(hosting, "SELECT name FROM package_validation WHERE arn LIKE :group")]
+    words = "is there for the validation of its model package.*nothing but the transform job of that validation can run it"
+    variant = {"VariantName": "v", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    for written in (name, name.upper()):
+        config: dict[str, Any] = {"ProductionVariants": [{**variant, "ModelName": written}]}
+        with refused("ValidationException", words):
+            hosting.sagemaker("CreateEndpointConfig", EndpointConfigName=hosting.named("c"), **config)
+        with refused("ValidationException", words):
+            hosting.sagemaker("CreateTransformJob", **{**request(hosting, "other", "any"), "ModelName": written})
+        # One that was made by a server that did not know better.
+        at = Name(ARN.split(":")[4], "us-east-1", "endpoint-config", hosting.named(written))
+        document = {"EndpointConfigName": at.name, "EndpointConfigArn": at.arn, "CreationTime": 1.0, **config}
+        hosting.yard.house.storage.write(lambda tx, at=at, document=document: models.add_config(tx, at, document))  # type: ignore[misc]
+        with refused("ValidationException", words):
+            hosting.sagemaker("CreateEndpoint", EndpointName=hosting.named("e"), EndpointConfigName=at.name)
+        hosting.sagemaker("DeleteEndpointConfig", EndpointConfigName=at.name)
+
+
+@pytest.mark.ours
+def test_nobody_else_takes_names_of_validations(hosting: Hosting) -> None:
+    """A customer's model or job in the place of those of a validation would decide about the version, so there is none."""
+    for name in ("package-validation-mine", "Package-Validation-Mine"):
+        with refused("ValidationException", f'^A model cannot be called "{name}"'):
+            hosting.sagemaker("CreateModel", ModelName=name, PrimaryContainer={"Image": "image"})
+        with refused("ValidationException", f'^A transform job cannot be called "{name}"'):
+            hosting.sagemaker("CreateTransformJob", **{**request(hosting, "j", "any"), "TransformJobName": name})
 
 
 @pytest.mark.ours

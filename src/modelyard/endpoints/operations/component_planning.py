@@ -17,6 +17,7 @@ from modelyard.endpoints.deployment import Deployment, Hosted, Kind, Stored, hol
 from modelyard.endpoints.endpoint import Variant
 from modelyard.endpoints.model import MULTI, Model, Name, RuleBroken
 from modelyard.endpoints.operations import planning
+from modelyard.endpoints.operations.models import check_runnable
 from modelyard.endpoints.operations.models import missing as missing_model
 from modelyard.endpoints.operations.sourcing import Sourcing
 from modelyard.endpoints.permissions import named
@@ -128,6 +129,7 @@ def _model(context: Context, component: Component, on: Deployment, specification
         found = models.model_at(context.tx, at)
         if found is None:
             raise missing_model(at)
+        check_runnable(context, at)
         return replace(found, document={"ExecutionRoleArn": role, **found.document})
     given = specification["Container"]
     container = {"Image": given["Image"], "Environment": given.get("Environment", {})}

@@ -14,6 +14,7 @@ from modelyard.dispatch.resources import finds
 from modelyard.dispatch.tags import forget_tags, from_list, put_tags
 from modelyard.endpoints import endpoint_config, pages, store
 from modelyard.endpoints.model import Name, RuleBroken
+from modelyard.endpoints.operations.models import check_runnable
 from modelyard.endpoints.operations.models import missing as missing_model
 from modelyard.endpoints.operations.sourcing import not_assumed
 from modelyard.endpoints.permissions import SERVICE, Values, creation, named, on_all, on_one, resource_of
@@ -70,6 +71,7 @@ def create_endpoint_config(context: Context, request: Request) -> Request:
         model = named(context, "model", name)
         if store.document(context.tx, model) is None:
             raise missing_model(model)
+        check_runnable(context, model)
     role = request.get("ExecutionRoleArn")
     if role is not None and not service_could_assume(context.tx, role, SERVICE, context.facts, at.arn):
         raise not_assumed(role)

@@ -8,6 +8,7 @@ from modelyard.access.roles import pass_role
 from modelyard.aws.arns import Arn
 from modelyard.aws.errors import ValidationException
 from modelyard.aws.http import Document
+from modelyard.dispatch import registered
 from modelyard.dispatch.artifacts import keeper
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
@@ -15,7 +16,7 @@ from modelyard.dispatch.resources import finds
 from modelyard.dispatch.tags import forget_tags, from_list, put_tags
 from modelyard.endpoints import events, model, pages, store
 from modelyard.endpoints.model import Model, Name, RuleBroken
-from modelyard.endpoints.operations.sourcing import Sourcing
+from modelyard.endpoints.operations.sourcing import APPROVED, COMPLETED, Sourcing
 from modelyard.endpoints.permissions import SERVICE, creation, named, on_all, on_one, package_resource, resource_of
 
 operation = operations_of("sagemaker")
@@ -37,6 +38,28 @@ def existing(context: Context, at: Name) -> Model:
     return found
 
 
+def check_runnable(context: Context, at: Name) -> None:
+    """Whether a model is there for whoever asks: that of a validation is made before its package is found good, and for the
+    transform job of that validation alone. Raises ValidationException."""
+    if _of_others_validation(context, at):
+        raise ValidationException(
+            f'The model "{at.arn}" is there for the validation of its model package, which need be neither {COMPLETED} nor '
+            f"{APPROVED} yet: nothing but the transform job of that validation can run it."
+        )
+
+
+def _of_others_validation(context: Context, at: Name) -> bool:
+    return registered.is_of_validation(at.name) and context.within_operation != registered.VALIDATION
+
+
+def _check_name(context: Context, at: Name) -> None:
+    if _of_others_validation(context, at):
+        raise ValidationException(
+            f'A model cannot be called "{at.name}": names that begin with {registered.VALIDATIONS} are those of the models that '
+            "validations of model packages make."
+        )
+
+
 def _creation(context: Context, request: Request) -> Iterable[Permission]:
     yield from creation("CreateModel", named(context, KIND, request["ModelName"]), request, {})
     if "ExecutionRoleArn" in request:
@@ -54,6 +77,7 @@ def create_model(context: Context, request: Request) -> Request:
         model.check(request)
     except RuleBroken as error:
         raise ValidationException(str(error)) from None
+    _check_name(context, at)
     if store.document(context.tx, at) is not None:
         raise ValidationException(f'Cannot create already existing model "{at.arn}".')
     containers = Sourcing(context, at, request).runnables()

@@ -18,6 +18,7 @@ from modelyard.endpoints.deployment import FIRST_CHECK_SECONDS, Hosted, Kind, ho
 from modelyard.endpoints.endpoint import Variant
 from modelyard.endpoints.model import DIRECT, MULTI, Artifact, Document, Model, Name, RuleBroken, check_many_models
 from modelyard.endpoints.operations.endpoint_configs import missing as missing_config
+from modelyard.endpoints.operations.models import check_runnable
 from modelyard.endpoints.operations.models import missing as missing_model
 from modelyard.endpoints.operations.sourcing import SESSION, not_assumed
 from modelyard.endpoints.permissions import SERVICE, named
@@ -155,6 +156,7 @@ def _hosted(context: Context, held_as: str, variant: Document) -> Hosted:
     model = store.model_at(context.tx, at)
     if model is None:
         raise missing_model(at)
+    check_runnable(context, at)
     if "ServerlessConfig" in variant:
         _check_serverless(model, at)
     return hosted_model(context, held_as, model, variant, variant.get("ServerlessConfig", {}).get("MemorySizeInMB"))

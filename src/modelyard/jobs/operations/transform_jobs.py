@@ -5,6 +5,7 @@ from typing import Any
 from modelyard.access.permission import Resource
 from modelyard.aws.arns import Arn
 from modelyard.aws.errors import AwsError, ValidationException
+from modelyard.dispatch import registered
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.model_lending import Terms, lender
 from modelyard.dispatch.operation import Mode, operations_of
@@ -44,6 +45,11 @@ def create_transform_job(context: Context, request: Request) -> Request:
         transform_job.check(request)
     except RuleBroken as error:
         raise ValidationException(str(error)) from None
+    if registered.is_of_validation(at.name) and context.within_operation != registered.VALIDATION:
+        raise ValidationException(
+            f'A transform job cannot be called "{at.name}": names that begin with {registered.VALIDATIONS} are those of the jobs '
+            "by which model packages are validated."
+        )
     if store.is_there(context.tx, at):
         raise ResourceInUse(
             "Transform job names must be unique within an AWS account and region, and a transform job with this name already"

@@ -3,9 +3,10 @@
 from typing import Any
 
 from modelyard.dispatch.context import Context
+from modelyard.dispatch.registered import VALIDATIONS
 from modelyard.ids import LOWER_AND_DIGITS
 from modelyard.registry import store_validations, validation
-from modelyard.registry.validation import SCHEME, State, Validation
+from modelyard.registry.validation import State, Validation
 
 Request = dict[str, Any]
 
@@ -17,7 +18,7 @@ def begin(context: Context, package_id: int, arn: str, document: Request) -> Non
         one = Validation(
             package_id=package_id,
             arn=arn,
-            name=SCHEME + context.ids.text(LOWER_AND_DIGITS, 16),
+            name=VALIDATIONS + context.ids.text(LOWER_AND_DIGITS, 16),
             profile=profile["ProfileName"],
             role=document["ValidationSpecification"]["ValidationRole"],
             definition=profile["TransformJobDefinition"],
