@@ -13,6 +13,10 @@ from modelyard.jobs.transform_job import LINE, NONE, Kind, kind_of
 OUTPUT, INPUT = "SageMakerOutput", "SageMakerInput"
 
 
+_UNREADABLE = (ValueError, csv.Error, RecursionError)
+"""What reading and writing records raise, also for JSON that is nested too deeply, or has halves of characters."""
+
+
 class NotProcessed(Exception):
     """Records that cannot be filtered or joined; the text says why."""
 
@@ -69,7 +73,7 @@ class Processing:
             if kind is Kind.CSV:
                 return [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
             return self._values(text, kind)
-        except (ValueError, csv.Error) as error:
+        except _UNREADABLE as error:
             raise NotProcessed(f"The {what} is not {kind}: {error}") from None
 
     def _values(self, text: str, kind: Kind) -> list[Any]:
@@ -98,10 +102,17 @@ def _of_values(given: Any, answer: Any) -> dict[str, Any]:
 
 
 def _written(records: Sequence[Any], kind: Kind) -> bytes:
-    """Records as text, with line ends between them."""
+    """Records as text, with line ends between them. Raises NotProcessed."""
+    try:
+        return _text(records, kind).encode()
+    except _UNREADABLE as error:
+        raise NotProcessed(f"What was made of it cannot be written as {kind}: {error}") from None
+
+
+def _text(records: Sequence[Any], kind: Kind) -> str:
     if kind is not Kind.CSV:
-        return "\n".join(json.dumps(record, ensure_ascii=False, separators=(",", ":")) for record in records).encode()
+        return "\n".join(json.dumps(record, ensure_ascii=False, separators=(",", ":")) for record in records)
     written = io.StringIO(newline="")
     writer = csv.writer(written, lineterminator="\n")
     writer.writerows(record if isinstance(record, list) else [record] for record in records)
-    return written.getvalue().removesuffix("\n").encode()
+    return written.getvalue().removesuffix("\n")

@@ -1,5 +1,6 @@
 """Filtering and joining the records of a transform job."""
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -58,12 +59,27 @@ def test_objects_are_joined_under_names_of_sagemaker() -> None:
         ("application/json", b"{}", b"no", "application/json", "The output is not JSON"),
         ("application/json", b"no", b"{}", "application/json", "The input is not JSON"),
         ("text/csv", b"\xff", b"1", "text/csv", "The input is not CSV"),
+        ("application/json", b"[" * 100_000, b"{}", "application/json", "The input is not JSON"),
+        ("application/json", b"{}", b"[" * 100_000, "application/json", "The output is not JSON"),
+        ("application/jsonlines", b"{}", b'{"a":' * 100_000, "application/jsonlines", "The output is not JSON"),
+        ("application/json", b'"\\ud800"', b"{}", "application/json", "cannot be written as JSON"),
     ],
 )
 def test_what_cannot_be_joined(content_type: str, payload: bytes, answer: bytes, answer_type: str, words: str) -> None:
     """What does not fit says what is wrong with it."""
     with pytest.raises(NotProcessed, match=words):
         processing(content_type, JoinSource="Input").written(payload, answer, answer_type)
+
+
+@pytest.mark.ours
+def test_what_is_read_but_cannot_be_written() -> None:
+    """However deeply an answer is nested, its record is written or said to be no good: nothing else is raised."""
+    joined = processing("application/json", JoinSource="Input")
+    for depth in range(1, 1500):
+        with contextlib.suppress(NotProcessed):
+            joined.written(b"{}", b"[" * depth + b"]" * depth, "application/json")
+    with pytest.raises(NotProcessed):
+        joined.written(b"{}", b"[" * depth + b"]" * depth, "application/json")
 
 
 @pytest.mark.ours
