@@ -89,7 +89,9 @@ class Transforms:
         now, storage = self._dispatcher.clock.now(), self._dispatcher.storage
         with storage.read() as tx:
             own, others = store.owned(tx, self._owner), store.owners(tx) - {self._owner}
-            free = store.free(tx, now, MOST_RUNNING - len(self._running)) if len(self._running) < MOST_RUNNING else []
+            left = [store.by_id(tx, number) for number in own if number not in self._running]
+            room = MOST_RUNNING - len(self._running) - len(left)
+            free = store.free(tx, now, room) if room > 0 else []
         for number, (running, _) in self._running.items():
             # Also when it is another server's by now.
             if own.get(number) is not Status.IN_PROGRESS:
@@ -98,6 +100,10 @@ class Transforms:
             storage.write(lambda tx: store.renew(tx, self._owner, self._dispatcher.clock.now() + LEASE_SECONDS))
             self._beaten = time.monotonic()
         self._forget_the_dead(others)
+        for job in left:
+            # It was taken though the database did not say so, or its thread did not start, or ended too soon.
+            assert job is not None, "its row was just read"
+            self._begin(job)
         for number in free:
             taken = storage.write(lambda tx, number=number: self._take(tx, number))  # type: ignore[misc]
             if taken is not None:
@@ -118,37 +124,46 @@ class Transforms:
     def _begin(self, job: TransformJob) -> None:
         running = RunningJob(self._dispatcher, job, self._owner, self._note)
         thread = threading.Thread(target=self._run, args=(running,), name="transform-job", daemon=True)
+        thread.start()
         self._running[job.id] = running, thread
         if self._closing.is_set():
             running.stopping.set()
-        thread.start()
 
     # --- on the thread of a job -----------------------------------------------------------------
 
     def _run(self, running: RunningJob) -> None:
-        job = running.job
-        if job.status is Status.STOPPING:
-            outcome: Outcome | None = Outcome(Status.STOPPED)
-        elif job.attempts > MOST_ATTEMPTS:
-            outcome = Outcome(
-                Status.FAILED, f"InternalServerError: The server ended {MOST_ATTEMPTS} times while it ran this job."
-            )
-        else:
-            outcome = running.run()
-            if running.put_off:
-                self._closing.wait(TRY_AGAIN_SECONDS)
-        while True:
-            try:
-                self._dispatcher.storage.write(lambda tx: self._conclude(tx, job, outcome))
-                break
-            except StorageUnavailable:
-                # The lease may run out meanwhile, and another server do the rest.
-                log.warning("the end of the transform job %s cannot be written down", job.at.arn)
-                if self._closing.wait(TRY_AGAIN_SECONDS):
-                    return
+        job, outcome = running.job, self._outcome(running)
+        while not self._concluded(job, outcome):
+            # The lease may run out meanwhile, and another server do the rest.
+            if self._closing.wait(TRY_AGAIN_SECONDS):
+                return
         for key in [key for key in self._streams if key[0] == job.id]:
             self._streams.pop(key, None)
         wakening.tell()
+
+    def _outcome(self, running: RunningJob) -> Outcome | None:
+        job = running.job
+        if job.status is Status.STOPPING:
+            return Outcome(Status.STOPPED)
+        if job.attempts > MOST_ATTEMPTS:
+            reason = f"InternalServerError: The server ended {MOST_ATTEMPTS} times while it ran this job."
+            return Outcome(Status.FAILED, reason)
+        outcome = running.run()
+        if running.put_off:
+            self._closing.wait(TRY_AGAIN_SECONDS)
+        return outcome
+
+    def _concluded(self, job: TransformJob, outcome: Outcome | None) -> bool:
+        """Try to write down how a job ended; False when it has to be tried again."""
+        try:
+            self._dispatcher.storage.write(lambda tx: self._conclude(tx, job, outcome))
+        except StorageUnavailable:
+            log.warning("the end of the transform job %s cannot be written down", job.at.arn)
+            return False
+        except Exception:
+            log.exception("the transform job %s cannot be ended", job.at.arn)
+            return False
+        return True
 
     def _conclude(self, tx: Transaction, job: TransformJob, outcome: Outcome | None) -> None:
         """Write down how a job ended; one that was interrupted is left to others, unless it is to be stopped."""
