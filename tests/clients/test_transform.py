@@ -18,6 +18,14 @@ pytestmark = [pytest.mark.slow]
 
 PROGRAMS = Path(__file__).parent / "programs"
 
+LAST_WORDS = """
+import atexit
+atexit.register(print, "and good bye", flush=True)
+def invoke(body, headers):
+    print("answered", body.decode(), flush=True)
+    return 200, body, {}
+"""
+
 SHOWS = """
 def invoke(body, headers):
     return 200, json.dumps([len(body.split(b"\\n")), os.environ.get("MINE"), os.environ.get("SAGEMAKER_BATCH")]).encode(), {}
@@ -87,9 +95,23 @@ def test_what_fails_says_why_and_holds_up_nothing_else(transforming: Transformin
             for stream in found
         }
 
-    eventually(lambda: "answered 400" in lines().get("data-log", ""))
-    eventually(lambda: any("serving" in text for stream, text in lines().items() if stream.startswith("i-")))
-    assert "BatchStrategy=SINGLE_RECORD" in lines()["data-log"]
+    found = lines()
+    assert "answered 400" in found["data-log"] and "BatchStrategy=SINGLE_RECORD" in found["data-log"]
+    assert any("serving" in text for stream, text in found.items() if stream.startswith("i-"))
+
+
+@both_databases
+@pytest.mark.ours
+def test_who_sees_the_end_of_a_job_finds_its_logs(transforming: Transforming):
+    """Once a job has ended its log streams have it all: what its containers printed, to their last words, and what was done."""
+    model = transforming.ready("talks", LAST_WORDS)
+    transforming.put("in/a", b"first")
+    logs = transforming.yard.client("logs")
+    name = transforming.begin("talks", model, f"s3://{transforming.bucket}/in/")
+    transforming.ended(name)
+    found = logs.filter_log_events(logGroupName="/aws/sagemaker/TransformJobs", logStreamNamePrefix=f"{name}/")["events"]
+    text = "\n".join(event["message"] for event in found)
+    assert "answered first" in text and "and good bye" in text and "BatchStrategy" in text
 
 
 @pytest.mark.documented
@@ -163,7 +185,7 @@ def test_containers_in_a_row_on_several_instances(transforming: Transforming):
         found = logs.describe_log_streams(logGroupName="/aws/sagemaker/TransformJobs", logStreamNamePrefix=f"{name}/")
         return {one["logStreamName"].split("/")[1] for one in found["logStreams"]}
 
-    assert eventually(lambda: len(streams()) == 2)
+    assert len(streams()) == 2
 
 
 @pytest.mark.documented

@@ -52,6 +52,7 @@ class LogLines:
 
     def __init__(self, name: str) -> None:
         self._lock = threading.Lock()
+        self._flushing = threading.Lock()
         self._busy: dict[LogStream, None] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -68,19 +69,13 @@ class LogLines:
             self._busy[stream] = None
 
     def flush(self) -> None:
-        """Keep what waits now."""
-        with self._lock:
-            busy = list(self._busy)
-            self._busy.clear()
-        for stream in busy:
-            try:
-                self._keep(stream)
-            except AwsError as error:
-                stream.refused_until = time.monotonic() + REFUSED_SECONDS
-                stream.waiting.clear()
-                log.info("%s of %s keeps no lines: %s", stream.name, stream.group, error.message)
-            except Exception:
-                log.exception("lines of %s could not be kept", stream.group)
+        """Keep what waits now. Returns once that is done, also when somebody else had begun it."""
+        with self._flushing:
+            with self._lock:
+                busy = list(self._busy)
+                self._busy.clear()
+            for stream in busy:
+                self._try_to_keep(stream)
 
     def close(self) -> None:
         """Keep what waits, and end."""
@@ -91,6 +86,16 @@ class LogLines:
     def _run(self) -> None:
         while not self._stopping.wait(FLUSH_SECONDS):
             self.flush()
+
+    def _try_to_keep(self, stream: LogStream) -> None:
+        try:
+            self._keep(stream)
+        except AwsError as error:
+            stream.refused_until = time.monotonic() + REFUSED_SECONDS
+            stream.waiting.clear()
+            log.info("%s of %s keeps no lines: %s", stream.name, stream.group, error.message)
+        except Exception:
+            log.exception("lines of %s could not be kept", stream.group)
 
     def _keep(self, stream: LogStream) -> None:
         if time.monotonic() < stream.refused_until:

@@ -101,6 +101,10 @@ class Lent(Protocol):
         """It is not needed any more. Harmless when called twice."""
         ...
 
+    def settle(self, closing: threading.Event) -> None:
+        """After its end: returns once nothing of it runs and all that it printed is kept, or the server is closing."""
+        ...
+
 
 class Lender(Protocol):
     """What hosts models."""

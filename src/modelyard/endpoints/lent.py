@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Coroutine, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
 import orjson
@@ -12,7 +12,7 @@ import orjson
 from modelyard.dispatch.model_lending import NotAnswered, NotRunning, Patience, Payload, Reply
 from modelyard.endpoints.deployment import Hosted
 from modelyard.endpoints.fleet import instance_id
-from modelyard.endpoints.instance import Container, Failure, Instance, State
+from modelyard.endpoints.instance import STOP_SECONDS, Container, Failure, Instance, State
 from modelyard.endpoints.launching import Launching
 from modelyard.endpoints.model import Name
 from modelyard.endpoints.upstream import Answer, Lost, TooLate
@@ -22,6 +22,9 @@ PARAMETERS_SECONDS = 2.0
 FIRST_PAUSE = 0.2
 """Seconds until a request is tried again; twice as long each time."""
 LOOK_SECONDS = 1.0
+LAST_LOOK_SECONDS = 0.1
+SETTLE_SECONDS = STOP_SECONDS + 5.0
+"""How long whatever runs of it at its end is waited for."""
 _PARAMETERS = b"GET /execution-parameters HTTP/1.1\r\nHost: localhost:8080\r\nAccept: application/json\r\n\r\n"
 
 T = TypeVar("T")
@@ -36,6 +39,7 @@ class LentInstance:
         unique = f"{instance_id()}-{time.time_ns() // 1_000_000}"
         self._instance = Instance(unique, at.name, hosted, loop, self._changed.set)
         self._loop = loop
+        self._launching = launching
         launching.start(at, self._instance)
 
     @property
@@ -71,6 +75,14 @@ class LentInstance:
     def end(self) -> None:
         """It is not needed any more."""
         self._instance.drain()
+
+    def settle(self, closing: threading.Event) -> None:
+        """Returns once nothing of it runs and all that it printed is kept, or the server is closing."""
+        left = {container.sandbox.over for container in self._instance.containers}
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while left and not closing.is_set() and time.monotonic() < deadline:
+            left = wait(left, LAST_LOOK_SECONDS).not_done
+        self._launching.flush_logs()
 
     def _submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
         return asyncio.run_coroutine_threadsafe(work, self._loop)

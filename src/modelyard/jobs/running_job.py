@@ -62,6 +62,7 @@ class RunningJob:
         self._owner = owner
         self._note = note
         self._role: str = job.plan["Role"]
+        self._lent: list[Lent] = []
 
     def run(self) -> Outcome | None:
         """Do it all; None when it was interrupted."""
@@ -79,6 +80,11 @@ class RunningJob:
                 return None
             log.exception("the transform job %s broke down", self.job.at.arn)
             return Outcome(Status.FAILED, "InternalServerError: We encountered an internal error. The server's log has more.")
+
+    def settle(self, closing: threading.Event) -> None:
+        """After its run: returns once all that its containers printed is kept, or the server is closing."""
+        for one in self._lent:
+            one.settle(closing)
 
     def _put_off(self, error: Exception) -> None:
         log.warning("the transform job %s is put off: %s", self.job.at.arn, error)
@@ -107,13 +113,12 @@ class RunningJob:
     def _borrowed(self, count: int) -> Iterator[list[Lent]]:
         at = self.job.at
         borrower = Borrower(at.account, at.region, "transform-job", at.name)
-        lent: list[Lent] = []
         try:
             for _ in range(count):
-                lent.append(lender().lend(self._dispatcher, borrower, self.job.plan))
-            yield lent
+                self._lent.append(lender().lend(self._dispatcher, borrower, self.job.plan))
+            yield self._lent
         finally:
-            for one in lent:
+            for one in self._lent:
                 one.end()
 
     def _ready(self, lent: list[Lent]) -> Limits:

@@ -149,6 +149,9 @@ class Transforms:
             reason = f"InternalServerError: The server ended {MOST_ATTEMPTS} times while it ran this job."
             return Outcome(Status.FAILED, reason)
         outcome = running.run()
+        # Whoever sees that the job has ended finds all of its logs.
+        running.settle(self._closing)
+        self._lines.flush()
         if running.put_off:
             self._closing.wait(TRY_AGAIN_SECONDS)
         return outcome
