@@ -118,9 +118,19 @@ def any_under_way(tx: Transaction) -> bool:
     return tx.one("SELECT 1 FROM transform_job WHERE ended IS NULL LIMIT 1") is not None
 
 
-def free(tx: Transaction, now: float, most: int) -> list[int]:
-    """Jobs that nobody runs, the oldest first."""
-    return [row[0] for row in tx.all(f"SELECT id FROM transform_job WHERE {_FREE} ORDER BY id LIMIT {int(most)}", {"now": now})]
+def free(tx: Transaction, owner: str, now: float, most_of_an_account: int, most: int) -> list[int]:
+    """Jobs that nobody runs, in the order in which an owner should run them: accounts take turns, first those of which it runs
+    fewest; of one account the oldest first. No account gets more than so many, with those that the owner runs."""
+    rows = tx.all(
+        "WITH running AS (SELECT account, count(*) AS jobs FROM transform_job WHERE owner = :owner AND ended IS NULL"
+        " GROUP BY account), waiting AS (SELECT id, account, row_number() OVER (PARTITION BY account ORDER BY id) AS place"
+        f" FROM transform_job WHERE {_FREE} AND (owner IS NULL OR owner <> :owner))"
+        " SELECT waiting.id FROM waiting LEFT JOIN running ON running.account = waiting.account"
+        " WHERE place + coalesce(jobs, 0) <= :most_of_an_account"
+        f" ORDER BY place + coalesce(jobs, 0), waiting.id LIMIT {int(most)}",
+        {"owner": owner, "now": now, "most_of_an_account": most_of_an_account},
+    )
+    return [row[0] for row in rows]
 
 
 def take(tx: Transaction, number: int, owner: str, now: float, until: float) -> TransformJob | None:

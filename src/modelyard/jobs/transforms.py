@@ -24,8 +24,10 @@ from modelyard.jobs.transform_job import Status, TransformJob, holder
 from modelyard.storage.errors import StorageUnavailable
 from modelyard.storage.interface import Transaction
 
-MOST_RUNNING = 4
+MOST_RUNNING = 5
 """Jobs that one server runs at a time; the others wait."""
+MOST_OF_AN_ACCOUNT = MOST_RUNNING - 1
+"""Of those, so many may be one account's: however long they take, somebody else's turn comes."""
 LEASE_SECONDS = 15.0
 BEAT_SECONDS = 3.0
 MOST_ATTEMPTS = 3
@@ -91,7 +93,7 @@ class Transforms:
             own, others = store.owned(tx, self._owner), store.owners(tx) - {self._owner}
             left = [store.by_id(tx, number) for number in own if number not in self._running]
             room = MOST_RUNNING - len(self._running) - len(left)
-            free = store.free(tx, now, room) if room > 0 else []
+            free = store.free(tx, self._owner, now, MOST_OF_AN_ACCOUNT, room) if room > 0 else []
         for number, (running, _) in self._running.items():
             # Also when it is another server's by now.
             if own.get(number) is not Status.IN_PROGRESS:

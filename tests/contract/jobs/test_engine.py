@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from tests.contract.endpoints.hosting import Hosting
 from tests.contract.jobs.test_transform_jobs import model, request
-from tests.harness import ACCOUNT, START, house
+from tests.harness import ACCOUNT, OTHER_ACCOUNT, START, house
 
 from modelyard.access.store import add_account
-from modelyard.jobs import events, transforms, worker
+from modelyard.jobs import events, store, transforms, worker
+from modelyard.jobs.transform_job import JobName
 from modelyard.jobs.transforms import Transforms
 from modelyard.storage.errors import StorageUnavailable
 
@@ -52,6 +53,38 @@ def once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, instead: Callab
 
     monkeypatch.setattr(owner, name, call)
     return happened
+
+
+def test_one_account_does_not_stop_the_jobs_of_others(hosting: Hosting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many long jobs an account has, one of somebody else's that comes after them is begun."""
+    go_on = threading.Event()
+    found = transforms.RunningJob.run
+    monkeypatch.setattr(transforms.RunningJob, "run", lambda running: (go_on.wait(60), found(running))[1])
+    ended = begun(hosting)
+    storage, engine = hosting.yard.house.storage, Transforms.of(hosting.yard.house.dispatcher)
+    with storage.read() as tx:
+        [job] = store.page_of(tx, ACCOUNT, "us-east-1", {}, store.Page(None, "Name", False, 1))
+        whole = store.by_id(tx, job.id)
+    assert whole is not None
+
+    def add(account: str, name: str) -> JobName:
+        at = JobName(account, "us-east-1", name)
+        storage.write(lambda tx: store.add(tx, at, whole.document, whole.plan, START))
+        return at
+
+    for number in range(2 * transforms.MOST_RUNNING):
+        add(ACCOUNT, f"long-{number}")
+    try:
+        engine.turn()
+        engine.turn()
+        theirs = add(OTHER_ACCOUNT, "short")
+        engine.turn()
+        with storage.read() as tx:
+            begun_of_theirs = store.job(tx, theirs)
+        assert begun_of_theirs is not None and begun_of_theirs.owner is not None
+    finally:
+        go_on.set()
+    assert worker.turn_until(hosting.yard.house, ended)
 
 
 def test_a_job_that_was_taken_without_a_word_is_run(hosting: Hosting, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from tests.harness import OTHER_ACCOUNT, user
 
 from modelyard.jobs import store
 from modelyard.jobs.transform_job import Status
+from modelyard.storage.interface import Transaction
 
 
 def request(hosting: Hosting, name: str, model: str, **more: Any) -> dict[str, Any]:
@@ -172,6 +173,42 @@ def test_stopping(hosting: Hosting) -> None:
     assert [one["TransformJobStatus"] for one in details] == ["InProgress", "Stopping"]
     assert details[0]["CreationTime"] == round(hosting.yard.clock.now() * 1000)
     assert "Environment" not in details[0]
+
+
+@pytest.mark.ours
+def test_accounts_take_turns(hosting: Hosting) -> None:
+    """Who has many jobs waiting has them run in turn with those of others, the oldest first, and only so many at a time."""
+    storage, region = hosting.yard.house.storage, "us-east-1"
+    accounts = {str(hosting.number).zfill(12)[:11] + letter: letter for letter in "abc"}
+    first, second, third = accounts
+    server, added = f"server-{hosting.number}", []
+
+    def add(tx: Transaction, account: str) -> str:
+        name = f"job-{len(added)}"
+        store.add(tx, store.JobName(account, region, name), {}, {}, 1.0)
+        job = store.job(tx, store.JobName(account, region, name))
+        assert job is not None
+        added.append(job.id)
+        return name
+
+    def waiting(now: float = 10.0) -> str:
+        """Whose jobs are to be run next, with their numbers."""
+        with storage.read() as tx:
+            jobs = [store.by_id(tx, number) for number in store.free(tx, server, now, 3, 1000) if number in added]
+        return " ".join(f"{accounts[job.at.account]}{added.index(job.id)}" for job in jobs if job is not None)
+
+    for account in (first, first, first, first, second, second, third):
+        storage.write(lambda tx, account=account: add(tx, account))  # type: ignore[misc]
+    assert waiting() == "a0 b4 c6 a1 b5 a2"
+    for number in added[:2]:
+        storage.write(lambda tx, number=number: store.take(tx, number, server, 10.0, 20.0))  # type: ignore[misc]
+    assert waiting() == "b4 c6 b5 a2"
+    assert waiting(now=30.0) == "b4 c6 b5 a2", "it does not take again what it runs"
+    storage.write(lambda tx: store.take(tx, added[2], server, 10.0, 20.0))
+    assert waiting() == "b4 c6 b5"
+    for number in added:
+        storage.write(lambda tx, number=number: store.take(tx, number, "end", 100.0, 101.0))  # type: ignore[misc]
+        storage.write(lambda tx, number=number: store.end(tx, number, "end", Status.STOPPED, None, 2.0))  # type: ignore[misc]
 
 
 @pytest.mark.ours
