@@ -113,12 +113,13 @@ class Scaled:
         )
         return str(answer["PolicyARN"])
 
-    def track(self, name: str, target: float, **more: Any) -> dict[str, Any]:
+    def track(self, name: str, target: float, by: Principal | None = None, **more: Any) -> dict[str, Any]:
         """A policy that keeps the metric of this test at a target; what was answered."""
         metric = {"MetricName": "Depth", "Namespace": self.endpoint, "Statistic": "Average"}
         config = {"TargetValue": target, "CustomizedMetricSpecification": metric, **more}
         answer: dict[str, Any] = self.scaling(
             "PutScalingPolicy",
+            by,
             PolicyName=name,
             PolicyType="TargetTrackingScaling",
             TargetTrackingScalingPolicyConfiguration=config,
