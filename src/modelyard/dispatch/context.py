@@ -40,7 +40,7 @@ class Context:
     transaction: Transaction | None = None
     prepared: object = None
     journal: "Journal | None" = None
-    """Takes down refusals of calls within this one; None for a context that was not made for a request."""
+    """Takes down refusals of calls within this one; None for a context that no request made: each of its calls has one."""
     owns_journal: bool = False
     """Whether the journal ends with this call."""
     within_operation: str = ""

@@ -3,6 +3,7 @@
 Plain synchronous code. The server decides on which thread each stage runs; `Call` carries a request through them.
 """
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -33,7 +34,10 @@ from modelyard.dispatch.waiting import NothingYet, Signals
 from modelyard.events.trail import Recorder
 from modelyard.ids import Ids
 from modelyard.settings import Settings
+from modelyard.storage.errors import StorageError
 from modelyard.storage.interface import Storage, Transaction
+
+log = logging.getLogger("modelyard.dispatch")
 
 
 @dataclass(slots=True)
@@ -223,29 +227,31 @@ class Dispatcher:
         if operation is None:
             raise UnknownOperationException(f"The operation {service}:{name} is not available in Modelyard.")
         inside = caller.transaction is not None
+        theirs = caller.journal if inside else None
+        journal = Journal() if theirs is None else theirs
         context = replace(
             caller,
             principal=principal,
             http=None,
             prepared=None,
-            journal=caller.journal if inside else Journal(),
+            journal=journal,
             owns_journal=not inside,
             within_operation=caller.operation,
             operation=f"{service}:{name}",
             change=None,
         )
-        journal = context.journal
         try:
             result = self._call(context, operation, request, model)
         except AwsError as error:
             entry = self.recording.failed(context, operation, model, request, error)
-            if entry is not None and journal is not None:
+            if entry is not None:
                 journal.entries.append(entry)
-            if not inside:
-                self._end(journal)
+            if theirs is None:
+                self._end(journal, inside)
             raise
-        if not inside and operation.mode is not Mode.WRITE:
-            self._end(journal)
+        # A WRITE of its own has recorded them in its transaction.
+        if theirs is None and (inside or operation.mode is not Mode.WRITE or not operation.writes):
+            self._end(journal, inside)
         if isinstance(result, NothingYet):
             # Whoever calls may hold the writer's thread: nobody waits in here.
             return result.answer
@@ -268,10 +274,20 @@ class Dispatcher:
             context = replace(context, prepared=operation.prepare(context, request))
         return self.storage.write(lambda tx: self._perform_write(operation, context.within(tx, context.prepared), request, model))
 
-    def _end(self, journal: Journal | None) -> None:
-        """Record what a call, and those within it, were refused; returns once that is on disk."""
-        if journal is not None and journal.entries:
+    def _end(self, journal: Journal, inside: bool) -> None:
+        """Record what a call, and those within it, were refused; returns once that is on disk.
+
+        Inside a transaction with no request behind it that is done after it, whatever becomes of it: nobody waits in here.
+        """
+        if not journal.entries:
+            return
+        if not inside:
             self.recording.submit(journal.entries).result()
+            return
+        try:
+            self.recording.submit(journal.entries)
+        except (AwsError, StorageError) as error:
+            log.error("%d refusals are not in the audit trail: %s", len(journal.entries), error)
 
     def _context(
         self,

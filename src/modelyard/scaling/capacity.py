@@ -48,6 +48,8 @@ def read(context: Context, aim: Aim) -> Capacity:
 
 def _copies(context: Context, component: str) -> Capacity:
     shown = _call(context, "DescribeInferenceComponent", {"InferenceComponentName": component})
+    if shown["InferenceComponentName"] != component:
+        raise ValidationException(f'Could not find inference component "{component}".')
     copies = shown.get("RuntimeConfig", {})
     return Capacity(
         wanted=copies.get("DesiredCopyCount", 0),

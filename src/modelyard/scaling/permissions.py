@@ -71,8 +71,11 @@ def tag_conditions(tags: Mapping[str, str]) -> Conditions:
     return {**{f"aws:RequestTag/{key}": value for key, value in tags.items()}, "aws:TagKeys": tuple(tags)}
 
 
-def on_target(action: str, *, scales: bool = False, alarms: str = "") -> Permissions:
-    """One action on a target; with `scales` also what sets its capacity, and with `alarms` an action on a policy's alarms."""
+def on_target(action: str, *, scales: bool = False, alarms: str = "", ends_alarms: bool = False) -> Permissions:
+    """One action on a target; with `scales` also what sets its capacity, and with `alarms` an action on a policy's alarms.
+
+    `ends_alarms` is for what deletes alarms where there are any: those of the policy that is named, or of all of the target.
+    """
 
     def permissions(context: Context, request: Request) -> Iterable[Permission]:
         aim = aim_of(context, request)
@@ -84,11 +87,20 @@ def on_target(action: str, *, scales: bool = False, alarms: str = "") -> Permiss
             yield Permission("application-autoscaling:TagResource", resource, conditions)
         if scales:
             yield from _scaling(context, aim)
+        arn = f"arn:aws:cloudwatch:{aim.region}:{aim.account}:alarm:TargetTracking-{aim.resource}-*"
         if alarms:
-            arn = f"arn:aws:cloudwatch:{aim.region}:{aim.account}:alarm:TargetTracking-{aim.resource}-*"
             yield Permission(f"cloudwatch:{alarms}", Resource(arn, aim.account))
+        if ends_alarms and _has_alarms(context, aim, request.get("PolicyName")):
+            yield Permission("cloudwatch:DeleteAlarms", Resource(arn, aim.account))
 
     return permissions
+
+
+def _has_alarms(context: Context, aim: Aim, policy: str | None) -> bool:
+    """Whether there are alarms that came with a policy of a target, or with any of them."""
+    found = store.target(context.tx, aim)
+    policies = [] if found is None else store.policies_of(context.tx, found.id)
+    return any(one.document.get("Tracked") for one in policies if policy in (None, one.name))
 
 
 def _scaling(context: Context, aim: Aim) -> Iterable[Permission]:

@@ -12,13 +12,15 @@ from itertools import islice
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from modelyard.schedules import cron
-from modelyard.schedules.cron import Cron, ExpressionError
+from modelyard.schedules.cron import LAST_YEAR, Cron, ExpressionError
 
 _FORM = re.compile(r"(at|rate|cron)\((.*)\)", re.DOTALL)
 _RATE = re.compile(r"(\d{1,9}) +(minute|hour|day)(s?)")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 _MOST_SKIPPED = 3000
 """Times in a row that a change of the clock may skip: islands have crossed the date line, and left out a day of 1440 minutes."""
+_OVER = datetime(LAST_YEAR + 1, 1, 2, tzinfo=UTC).timestamp()
+"""When the last year that expressions know is over in every time zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,9 @@ class Recurrent:
     zone: ZoneInfo
 
     def after(self, now: float, origin: float) -> float | None:
-        """When it is next due after `now`."""
+        """When it is next due after `now`; None when it is not any more."""
+        if now >= _OVER:
+            return None
         local = datetime.fromtimestamp(now, self.zone).replace(tzinfo=None)
         for candidate in islice(self.times.after(local), _MOST_SKIPPED):
             moment = _epoch(candidate, self.zone)
@@ -111,7 +115,10 @@ def _at(text: str, zone: ZoneInfo) -> At:
         local = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S")  # noqa: DTZ007  the zone is given apart
     except ValueError:
         raise ExpressionError("a time is written as yyyy-mm-ddThh:mm:ss") from None
-    moment = _epoch(local, zone)
+    try:
+        moment = _epoch(local, zone)
+    except OverflowError:
+        raise ExpressionError(f"{text} in {zone.key} is beyond the times that there are") from None
     if moment is None:
         raise ExpressionError(f"the clocks of {zone.key} skip {text}")
     return At(moment)

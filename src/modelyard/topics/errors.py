@@ -11,3 +11,8 @@ def invalid(parameter: str, reason: str) -> AwsError:
 def not_found() -> AwsError:
     """There is no such topic."""
     return AwsError("Topic does not exist", code="NotFound", status=404)
+
+
+def too_many(what: str, text: str) -> AwsError:
+    """A quota is reached: of a `Topic` or a `Subscription`."""
+    return AwsError(text, code=f"{what}LimitExceeded", status=403)

@@ -17,6 +17,13 @@ def topic(tx: Transaction, at: TopicName) -> Topic | None:
     return None if row is None else Topic(row[0], at, orjson.loads(row[1]))
 
 
+def count(tx: Transaction, account: str, region: str) -> int:
+    """How many topics an account has in a region."""
+    given = {"account": account, "region": region}
+    row = tx.one("SELECT COUNT(*) FROM topic WHERE account = :account AND region = :region", given)
+    return 0 if row is None else int(row[0])
+
+
 def add(tx: Transaction, at: TopicName, attributes: Mapping[str, str]) -> None:
     """A new topic."""
     tx.execute(

@@ -17,8 +17,8 @@ _ACCOUNT = re.compile(r"[0-9]{12}")
 QUEUE = "sqs"
 LARGEST_MESSAGE = 262_144
 """Bytes of a message and its attributes."""
-SETTABLE = ("DisplayName", "Policy")
-"""Attributes of topics."""
+SETTABLE = {"DisplayName": 100, "Policy": 30 * 1024}
+"""Attributes of topics, and the bytes that they may have."""
 RAW = "RawMessageDelivery"
 
 

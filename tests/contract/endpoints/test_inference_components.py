@@ -8,7 +8,7 @@ import pytest
 from tests.contract.endpoints.hosting import ARN, Hosting, document, refused
 from tests.harness import ACCOUNT, user
 
-from modelyard.endpoints import worker
+from modelyard.endpoints import scaled_variants, worker
 from modelyard.registry.operations import validations
 
 INVALID, DENIED = "ValidationException", "AccessDeniedException"
@@ -102,6 +102,29 @@ def test_a_component_that_fails(hosting: Components) -> None:
     hosting.place("c")
     hosting.failed("c")
     assert hosting.sagemaker("ListTags", ResourceArn=arn)["Tags"] == []
+
+
+@pytest.mark.ours
+def test_a_component_that_goes_is_not_scaled_any_more(hosting: Components) -> None:
+    """Deleting it deregisters it, for who may do that, and only by the name that it was made with it can be registered."""
+    hosting.place("c")
+    hosting.failed("c")
+
+    def scaling(operation: str, name: str, **more: Any) -> Any:
+        aim = {"ResourceId": f"inference-component/{name}", "ScalableDimension": scaled_variants.COPIES}
+        return hosting.call("application-autoscaling", operation, ServiceNamespace="sagemaker", **aim, **more)
+
+    name, bounds = hosting.named("c"), {"MinCapacity": 2, "MaxCapacity": 3}
+    with refused(INVALID, "Could not find inference component"):
+        scaling("RegisterScalableTarget", name.upper(), **bounds)
+    scaling("RegisterScalableTarget", name, **bounds)
+    weak = user(ACCOUNT, "weak", document({"Effect": "Allow", "Action": "sagemaker:*", "Resource": "*"}))
+    with refused(INVALID, "scalable target exists for an inference component being deleted, .* invoke DeleteInferenceComponent"):
+        hosting.sagemaker("DeleteInferenceComponent", weak, InferenceComponentName=name)
+    assert hosting.described("c")["InferenceComponentStatus"] == "Failed"
+    hosting.sagemaker("DeleteInferenceComponent", InferenceComponentName=name)
+    with refused("ObjectNotFoundException", "No scalable target found"):
+        scaling("DeregisterScalableTarget", name)
 
 
 @pytest.mark.documented

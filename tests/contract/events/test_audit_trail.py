@@ -427,3 +427,38 @@ def test_what_is_undone_is_not_recorded(yard_in_process: Yard) -> None:
     with pytest.raises(KeyError):
         yard_in_process.house.storage.write(work)
     assert records(yard_in_process) == []
+
+
+@pytest.mark.parametrize("caught", [True, False])
+def test_refusals_in_a_transaction_with_no_request_behind_it_are_recorded(yard_in_process: Yard, caught: bool) -> None:
+    """What the server does by itself is recorded like what it is asked for, whether its transaction ends well or is undone."""
+    yard = yard_in_process
+
+    def work(tx: Transaction) -> None:
+        context = yard.context(user(ACCOUNT, "nobody", DENY_ALL)).within(tx)
+        try:
+            context.call("sagemaker", "CreateModelPackageGroup", {"ModelPackageGroupName": "fraud"})
+        except AccessDeniedException:
+            if not caught:
+                raise
+
+    if caught:
+        yard.house.storage.write(work)
+    else:
+        with pytest.raises(AccessDeniedException):
+            yard.house.storage.write(work)
+    yard.house.storage.write(lambda tx: None)  # what is queued comes before it
+    [record] = records(yard)
+    assert (record["operation"], record["outcome"]) == ("CreateModelPackageGroup", "AccessDeniedException")
+    assert record["principal"].endswith("user/nobody")
+
+
+def test_refusals_within_a_call_that_changes_nothing_itself_are_recorded(yard_in_process: Yard) -> None:
+    """A message that a queue does not take is published all the same; that the queue refused it is recorded."""
+    yard, arn = yard_in_process, f"arn:aws:sqs:us-east-1:{ACCOUNT}:shut"
+    topic = yard.call("sns", "CreateTopic", Name="results")["TopicArn"]
+    yard.call("sqs", "CreateQueue", QueueName="shut")
+    yard.call("sns", "Subscribe", TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    yard.call("sns", "Publish", TopicArn=topic, Message="m")
+    record = records(yard)[-1]
+    assert (record["operation"], record["within"], record["principal"]) == ("SendMessage", "sns:Publish", "sns.amazonaws.com")

@@ -44,20 +44,25 @@ class Scaled:
         answer = self.scaling("RegisterScalableTarget", MinCapacity=least, MaxCapacity=most, **more)
         return str(answer["ScalableTargetARN"])
 
-    def deploy(self, part: str = "", instances: int = 1) -> None:
+    @property
+    def bucket(self) -> str:
+        """Where its model is."""
+        return f"bucket-{self.endpoint.lower()}"
+
+    def deploy(self, part: str = "", instances: int = 1, role: str | None = None, **config: Any) -> None:
         """Make the endpoint, of a program that answers what it is asked unless a part says otherwise."""
-        bucket, key = f"bucket-{self.endpoint.lower()}", "model.tar.gz"
+        bucket, key, runs_as = self.bucket, "model.tar.gz", {} if role is None else {"ExecutionRoleArn": role}
         self.call("s3", "CreateBucket", Bucket=bucket)
         self.call("s3", "PutObject", Bucket=bucket, Key=key, Body=packed(serve=program(part)))
         container = {"Image": IMAGE, "ModelDataUrl": f"s3://{bucket}/{key}"}
-        self.call("sagemaker", "CreateModel", ModelName=self.endpoint, PrimaryContainer=container)
+        self.call("sagemaker", "CreateModel", ModelName=self.endpoint, PrimaryContainer=container, **runs_as)
         variant = {
             "VariantName": "A",
             "ModelName": self.endpoint,
             "InitialInstanceCount": instances,
             "InstanceType": "ml.m5.large",
         }
-        self.call("sagemaker", "CreateEndpointConfig", EndpointConfigName=self.endpoint, ProductionVariants=[variant])
+        self.call("sagemaker", "CreateEndpointConfig", EndpointConfigName=self.endpoint, ProductionVariants=[variant], **config)
         self.call("sagemaker", "CreateEndpoint", EndpointName=self.endpoint, EndpointConfigName=self.endpoint)
         self.settle()
 
@@ -113,12 +118,13 @@ class Scaled:
         )
         return str(answer["PolicyARN"])
 
-    def track(self, name: str, target: float, **more: Any) -> dict[str, Any]:
+    def track(self, name: str, target: float, by: Principal | None = None, **more: Any) -> dict[str, Any]:
         """A policy that keeps the metric of this test at a target; what was answered."""
         metric = {"MetricName": "Depth", "Namespace": self.endpoint, "Statistic": "Average"}
         config = {"TargetValue": target, "CustomizedMetricSpecification": metric, **more}
         answer: dict[str, Any] = self.scaling(
             "PutScalingPolicy",
+            by,
             PolicyName=name,
             PolicyType="TargetTrackingScaling",
             TargetTrackingScalingPolicyConfiguration=config,

@@ -125,7 +125,10 @@ def test_a_variant_that_goes_is_not_scaled_any_more(scaled: Scaled) -> None:
     with refused("ValidationException", "An Application AutoScaling scalable target exists for a variant being deleted"):
         scaled.call("sagemaker", "DeleteEndpoint", weak, EndpointName=scaled.endpoint)
     assert scaled.described["EndpointStatus"] == "InService"
-    able = user(ACCOUNT, "able", allowing("sagemaker:*", "application-autoscaling:DeregisterScalableTarget"))
+    some = ("sagemaker:*", "application-autoscaling:DeregisterScalableTarget")
+    with refused("ValidationException", "does not have cloudwatch:DeleteAlarms permission"):
+        scaled.call("sagemaker", "DeleteEndpoint", user(ACCOUNT, "some", allowing(*some)), EndpointName=scaled.endpoint)
+    able = user(ACCOUNT, "able", allowing(*some, "cloudwatch:DeleteAlarms"))
     scaled.call("sagemaker", "DeleteEndpoint", able, EndpointName=scaled.endpoint)
     found = scaled.call("application-autoscaling", "DescribeScalableTargets", ServiceNamespace="sagemaker")
     assert found["ScalableTargets"] == []
@@ -176,6 +179,26 @@ def test_who_may_not_scale_an_endpoint_may_not_have_it_scaled(resting: Scaled) -
     assert resting.call("application-autoscaling", "DescribeScalableTargets", stranger, **request)["ScalableTargets"] == []
     with refused("ObjectNotFoundException"):
         resting.scaling("DeregisterScalableTarget", stranger)
+
+
+@pytest.mark.ours
+def test_who_may_not_delete_alarms_may_not_have_them_deleted(resting: Scaled) -> None:
+    """Those of a policy go when it is replaced and with its target: each needs what deleting it needs, if it has any."""
+    resting.register(1, 2)
+    may = ("application-autoscaling:*", "sagemaker:Describe*", "sagemaker:UpdateEndpointWeightsAndCapacities")
+    weak = user(ACCOUNT, "weak", allowing(*may, "cloudwatch:PutMetricAlarm"))
+    able = user(ACCOUNT, "able", allowing(*may, "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"))
+    resting.track("depth", 10, by=weak)
+    for ends in (
+        lambda: resting.track("depth", 20, by=weak),
+        lambda: resting.scaling("DeleteScalingPolicy", weak, PolicyName="depth"),
+        lambda: resting.scaling("DeregisterScalableTarget", weak),
+    ):
+        with refused("AccessDeniedException", "cloudwatch:DeleteAlarms"):
+            ends()
+    resting.track("depth", 20, by=able)
+    resting.scaling("DeleteScalingPolicy", able, PolicyName="depth")
+    resting.scaling("DeregisterScalableTarget", weak)
 
 
 @pytest.mark.documented

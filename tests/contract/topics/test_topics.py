@@ -8,6 +8,8 @@ from tests.contract.queues.conftest import refused
 from tests.contract.topics.conftest import Call
 from tests.harness import ACCOUNT, OTHER_ACCOUNT, user
 
+from modelyard.topics.operations import topics
+
 INVALID, MISSING, DENIED = "InvalidParameter", "NotFound", "AccessDeniedException"
 
 
@@ -112,6 +114,8 @@ def test_what_is_refused(sns: Call, region: str) -> None:
         ("CreateTopic", {"Name": "a.fifo"}, "FIFO topics are not here"),
         ("CreateTopic", {"Name": "a", "Attributes": {"KmsMasterKeyId": "k"}}, "topics have no KmsMasterKeyId"),
         ("CreateTopic", {"Name": "a", "Attributes": {"Policy": "{}"}}, "Policy"),
+        ("CreateTopic", {"Name": "a", "Attributes": {"Policy": policy("*") + " " * 30_720}}, "Policy .* 30720 bytes"),
+        ("CreateTopic", {"Name": "a", "Attributes": {"DisplayName": "é" * 51}}, "DisplayName .* 100 bytes"),
         ("CreateTopic", {"Name": "a", "DataProtectionPolicy": "{}"}, "DataProtectionPolicy"),
         ("DeleteTopic", {"TopicArn": "arn:aws:s3:::b"}, "is no ARN of a topic"),
         ("Subscribe", {"TopicArn": topic, "Protocol": "https", "Endpoint": "https://a"}, "delivers to sqs alone, not to https"),
@@ -134,6 +138,30 @@ def test_what_is_refused(sns: Call, region: str) -> None:
     for operation, request, words in cases:
         with refused(INVALID, words):
             sns(operation, **request)
+
+
+@pytest.mark.ours
+def test_there_are_only_so_many_topics_and_subscriptions(
+    sns: Call, sqs: Call, region: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message goes to at most a hundred queues, and an account has so many topics; what is there is no more of them."""
+    topic = sns("CreateTopic", Name="t")["TopicArn"]
+
+    def subscribe(number: int) -> str:
+        endpoint = f"arn:aws:sqs:{region}:{ACCOUNT}:q{number}"
+        return str(sns("Subscribe", TopicArn=topic, Protocol="sqs", Endpoint=endpoint)["SubscriptionArn"])
+
+    made = [subscribe(number) for number in range(topics.MOST_SUBSCRIPTIONS)]
+    with refused("SubscriptionLimitExceeded", "at most 100 subscriptions"):
+        subscribe(100)
+    assert subscribe(0) == made[0]
+    monkeypatch.setattr(topics, "MOST_TOPICS", 2)
+    sns("CreateTopic", Name="second")
+    with refused("TopicLimitExceeded", "at most 2 topics"):
+        sns("CreateTopic", Name="third")
+    assert sns("CreateTopic", Name="t")["TopicArn"] == topic
+    sns("DeleteTopic", TopicArn=topic)
+    sns("CreateTopic", Name="third")
 
 
 @pytest.mark.documented

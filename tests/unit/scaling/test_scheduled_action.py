@@ -32,6 +32,7 @@ def at(hour: int, minute: int = 0, day: int = 2) -> float:
         (action("rate(30 minutes)", EndTime=at(7, 50)), None),
         (action("cron(0 9 * * ? *)", Timezone="America/New_York"), at(14)),
         (action("cron(0 9 * * ? *)", StartTime=at(10)), at(9, day=3)),
+        (action("cron(0 9 * * ? *)", StartTime=253402300799.0, Timezone="Asia/Tokyo"), None),
     ],
 )
 def test_when_an_action_is_due_first(document: dict[str, Any], due: float | None) -> None:

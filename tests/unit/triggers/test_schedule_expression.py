@@ -201,6 +201,26 @@ def _field(field: str, value: int, most: int) -> bool:
     return False
 
 
+@pytest.mark.ours
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_nothing_is_due_after_the_last_year(zone: str) -> None:
+    """However late a schedule is to start: it is never due."""
+    daily, late = parse("cron(0 0 * * ? *)", zone), 253402300799.0
+    assert [daily.after(moment, moment) for moment in (late, late - 86400, 1e15)] == [None, None, None]
+    last = epoch("2199-12-31T00:00", zone)
+    assert (daily.after(last - 1, 0.0), daily.after(last, 0.0)) == (last, None)
+    named = {"ScheduleExpression": "cron(0 0 * * ? *)", "ScheduleExpressionTimezone": zone, "State": "ENABLED"}
+    assert schedule.first_due({**named, "StartDate": late}, 0.0) is None
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize(("time", "zone"), [("0001-01-01T00:00:00", "Asia/Tokyo"), ("9999-12-31T23:59:59", "America/New_York")])
+def test_times_beyond_the_calendar_are_refused(time: str, zone: str) -> None:
+    """A time of the first or the last year that in UTC would be in none."""
+    with pytest.raises(ExpressionError, match="beyond the times that there are"):
+        parse(f"at({time})", zone)
+
+
 @pytest.mark.documented
 def test_first_and_next_times_of_schedules() -> None:
     """A rate starts at once or at its start; what was missed is left out; nothing comes after the end."""

@@ -12,7 +12,7 @@ from modelyard.dispatch.operation import Mode, operations_of
 from modelyard.dispatch.resources import finds
 from modelyard.dispatch.tags import from_list, put_tags
 from modelyard.endpoints import component as domain
-from modelyard.endpoints import endpoint, pages, wakening
+from modelyard.endpoints import endpoint, pages, scaled_variants, wakening
 from modelyard.endpoints import store_components as store
 from modelyard.endpoints import store_endpoints as endpoints
 from modelyard.endpoints.component import KIND, Component, check_specification
@@ -144,6 +144,7 @@ def delete_inference_component(context: Context, request: Request) -> Request:
     found = existing(context, request[NAME])
     if found.status in IN_PROGRESS:
         raise ValidationException(f'Cannot update in-progress inference component "{found.at.arn}".')
+    scaled_variants.deregister_component(context, found.at)
     core = endpoint.moved(replace(found.stored.endpoint, failure_reason=None), Status.DELETING)
     store.put(context.tx, found.stored, core, context.now)
     context.tx.after_commit(wakening.tell)

@@ -26,7 +26,7 @@ CONFIGURATIONS = {
 @operation(
     "PutScalingPolicy",
     mode=Mode.WRITE,
-    permissions=on_target("PutScalingPolicy", scales=True, alarms="PutMetricAlarm"),
+    permissions=on_target("PutScalingPolicy", scales=True, alarms="PutMetricAlarm", ends_alarms=True),
 )
 def put_scaling_policy(context: Context, request: Request) -> Request:
     """Have a capacity follow a metric; a policy of that name is replaced, and its alarms with it."""

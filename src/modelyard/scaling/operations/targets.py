@@ -109,7 +109,7 @@ def describe_scalable_targets(context: Context, request: Request) -> Request:
 @operation(
     "DeregisterScalableTarget",
     mode=Mode.WRITE,
-    permissions=on_target("DeregisterScalableTarget"),
+    permissions=on_target("DeregisterScalableTarget", ends_alarms=True),
 )
 def deregister_scalable_target(context: Context, request: Request) -> Request:
     """Let a capacity alone, and forget the policies and scheduled actions that were about it. The capacity stays as it is."""

@@ -9,11 +9,16 @@ from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
 from modelyard.dispatch.tags import forget_tags, from_list, put_tags
 from modelyard.topics import store
-from modelyard.topics.errors import invalid
+from modelyard.topics.errors import invalid, too_many
 from modelyard.topics.permissions import Request, on_topic, topic_at, topic_of
 from modelyard.topics.topic import QUEUE, RAW, SETTABLE, Subscription, TopicName, is_name
 
 operation = operations_of("sns")
+
+MOST_TOPICS = 1000
+"""Of an account in a region."""
+MOST_SUBSCRIPTIONS = 100
+"""Of a topic: whoever writes waits while a message goes into all their queues."""
 
 
 def _creation(context: Context, request: Request) -> Iterable[Permission]:
@@ -40,6 +45,8 @@ def create_topic(context: Context, request: Request) -> Request:
         raise invalid("DataProtectionPolicy", "this server protects no data of messages")
     found = store.topic(context.tx, at)
     if found is None:
+        if store.count(context.tx, at.account, at.region) >= MOST_TOPICS:
+            raise too_many("Topic", f"An account has at most {MOST_TOPICS} topics in a region on this server")
         store.add(context.tx, at, attributes)
         put_tags(context.tx, at.arn, from_list(request.get("Tags", [])))
     elif any(found.attributes.get(name) != value for name, value in attributes.items()):
@@ -48,9 +55,11 @@ def create_topic(context: Context, request: Request) -> Request:
 
 
 def _check(attributes: Mapping[str, Any]) -> None:
-    for name in attributes:
+    for name, value in attributes.items():
         if name not in SETTABLE:
             raise invalid("AttributeName", f"topics have no {name} on this server")
+        if len(value.encode()) > SETTABLE[name]:
+            raise invalid(name, f"it may have {SETTABLE[name]} bytes")
     if "Policy" in attributes:
         try:
             parse_policy(attributes["Policy"], PolicyKind.RESOURCE)
@@ -83,8 +92,11 @@ def subscribe(context: Context, request: Request) -> Request:
     if raw not in ("true", "false"):
         raise invalid("Attributes", f"{RAW} must be true or false")
     wanted = Subscription(f"{found.at.arn}:{context.ids.request_id()}", endpoint, raw == "true")
-    there = next((one for one in store.subscriptions(context.tx, found) if one.endpoint == endpoint), None)
+    subscriptions = store.subscriptions(context.tx, found)
+    there = next((one for one in subscriptions if one.endpoint == endpoint), None)
     if there is None:
+        if len(subscriptions) >= MOST_SUBSCRIPTIONS:
+            raise too_many("Subscription", f"A topic has at most {MOST_SUBSCRIPTIONS} subscriptions on this server")
         store.subscribe(context.tx, found, wanted)
         there = wanted
     elif there.raw is not wanted.raw and RAW in attributes:
