@@ -85,9 +85,11 @@ class Queueing:
         if self._closed:
             return
         self._leave()
-        if self._running and time.monotonic() - self._renewed > RENEW_SECONDS:
+        with self._lock:
+            running = list(self._running)
+        if running and time.monotonic() - self._renewed > RENEW_SECONDS:
             self._renewed = time.monotonic()
-            storage.write(lambda tx: store_queued.renew(tx, now + CLAIM_SECONDS, self._owner))
+            storage.write(lambda tx: store_queued.renew(tx, running, now + CLAIM_SECONDS, self._owner))
         with storage.read() as tx:
             waiting = {one: store_queued.any_expired(tx, one, now) for one in store_queued.endpoints(tx)}
         for endpoint, expired in waiting.items():
@@ -166,17 +168,20 @@ class Queueing:
         self._counts[request.endpoint] += 1
         future = asyncio.run_coroutine_threadsafe(self._run(hosting, request), self._serving.loop)
         self._running[request.id] = request.endpoint, future
-        future.add_done_callback(lambda _: self._ended(request))
+        future.add_done_callback(lambda future: self._ended(request, future.cancelled()))
 
-    def _ended(self, request: Queued) -> None:
-        """A request was seen to: there is room for another. On any thread."""
+    def _ended(self, request: Queued, left: bool) -> None:
+        """A request was seen to, or left: there is room for another. On any thread."""
         with suppress(RuntimeError):  # the server is stopping
-            self._threads.submit(self._next, request)
+            self._threads.submit(self._next, request, left)
 
-    def _next(self, request: Queued) -> None:
+    def _next(self, request: Queued, left: bool) -> None:
         with self._lock:
             del self._running[request.id]
             self._counts[request.endpoint] -= 1
+        if left:
+            now = self._dispatcher.clock.now()
+            self._dispatcher.storage.write(lambda tx: store_queued.give_back(tx, request, self._owner, now))
         self._fill(request.endpoint)
 
     # --- on the event loop ----------------------------------------------------------------------
@@ -191,7 +196,7 @@ class Queueing:
                 outcome = error
             await loop.run_in_executor(self._threads, self._settle, hosting, request, outcome)
         except Exception:
-            # It comes again once nobody has claimed it any more, and others do not wait for it.
+            # It comes again once the claim is over, which nobody renews any more, and others do not wait for it.
             log.exception("a request to %s could not be seen to; it is tried again", hosting.stored.endpoint.at.arn)
 
     async def _answered(self, hosting: Hosting, request: Queued) -> Spool:

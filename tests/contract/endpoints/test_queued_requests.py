@@ -1,6 +1,7 @@
 """The queue of asynchronous endpoints on every database: what is taken down, by whom it is taken up, and what is refused."""
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from modelyard.endpoints.deployment import Result
 from modelyard.endpoints.endpoint import Status, endpoint_at, moved
 from modelyard.endpoints.queued import Queued
 from modelyard.endpoints.queueing import Queueing
+from modelyard.endpoints.serving import Serving
+from modelyard.storage.errors import StorageUnavailable
 from modelyard.storage.interface import Transaction
 
 INVALID, REFUSED = "ValidationException", "ValidationError"
@@ -73,7 +76,7 @@ class Queue:
 
 @pytest.mark.ours
 def test_a_request_is_one_servers_until_that_has_not_been_heard_of(hosting: Hosting) -> None:
-    """First come, first taken; what is taken is nobody else's, is kept by renewal, and comes back when that ends."""
+    """First come, first taken; what is taken is nobody else's, is kept by renewal of just that, and comes back when that ends."""
     queue, clock = Queue(hosting), hosting.yard.clock
     for number in range(3):
         queue.ask(Body=b"%d" % number)
@@ -82,20 +85,64 @@ def test_a_request_is_one_servers_until_that_has_not_been_heard_of(hosting: Host
     assert [request.body for request in one] == [b"0", b"1"]
     assert [request.body for request in queue.claim("two")] == [b"2"]
     clock.advance(10)
-    queue.written(lambda tx: store_queued.renew(tx, clock.now() + 15, "one"))
+    queue.written(lambda tx: store_queued.renew(tx, [one[0].id], clock.now() + 15, "one"))
     clock.advance(10)
-    assert [request.body for request in queue.claim("three")] == [b"2"], "nobody has renewed it"
-    queue.written(lambda tx: store_queued.release(tx, "one", clock.now()))
-    again = queue.claim("four")
+    others = queue.claim("three")
+    assert [request.body for request in others] == [b"1", b"2"], "nobody has renewed them"
+    for request in (one[0], *others):
+        queue.written(lambda tx, request=request: store_queued.give_back(tx, request, "three", clock.now()))
+    assert [request.body for request in queue.claim("four")] == [b"1", b"2"]
+    for owner in ("one", "four"):
+        queue.written(lambda tx, owner=owner: store_queued.release(tx, owner, clock.now()))
+    again = queue.claim("five", most=2)
     assert [request.body for request in again] == [b"0", b"1"]
     queue.written(lambda tx: store_queued.try_again(tx, again[0], clock.now() + 5, 1))
     queue.written(lambda tx: store_queued.over(tx, again[1]))
-    assert queue.claim("five") == []
+    assert [request.body for request in queue.claim("six")] == [b"2"]
     clock.advance(6)
-    assert [(request.body, request.losses) for request in queue.claim("six")] == [(b"0", 1)]
+    assert [(request.body, request.losses) for request in queue.claim("seven")] == [(b"0", 1)]
     assert queue.backlog().size == 2
     queue.written(lambda tx: store_queued.forget(tx, queue.number))
     assert queue.backlog() == store_queued.Backlog(0, None)
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("left", [False, True])
+def test_what_is_seen_to_no_more_comes_back(hosting: Hosting, monkeypatch: pytest.MonkeyPatch, left: bool) -> None:
+    """However busy its server is with others: at once where another server has the endpoint now, and once the claim is over where
+    a request could not be seen to."""
+    monkeypatch.setattr("modelyard.endpoints.queueing.RENEW_SECONDS", -1.0)
+    queue, clock, house = Queue(hosting), hosting.yard.clock, hosting.yard.house
+    engine, settled, busy = Queueing.of(house.dispatcher), Queueing._settle, threading.Event()
+    broken: list[int] = []
+
+    def settle(self: Queueing, hosted: Any, request: Queued, outcome: Any) -> None:
+        if request.body == b"stays":
+            assert busy.wait(60)
+        elif not broken:
+            broken.append(request.id)
+            raise StorageUnavailable("the disk is full")
+        settled(self, hosted, request, outcome)
+
+    monkeypatch.setattr(Queueing, "_settle", settle)
+    try:
+        queue.ask(Body=b"stays", RequestTTLSeconds=60)
+        queue.ask(Body=b"breaks", RequestTTLSeconds=61)
+        clock.advance(62)
+        assert worker.turn_until(house, lambda: bool(broken) and engine.running == 1)
+        if left:
+            monkeypatch.setattr(Serving, "hosting", lambda *_: None)
+            engine.turn()
+            assert worker.turn_until(house, lambda: [one.body for one in queue.claim("other")] == [b"stays"])
+        else:
+            for _ in range(2):
+                clock.advance(10)
+                engine.turn()
+            assert worker.turn_until(house, lambda: queue.backlog().size == 1)
+            assert queue.claim("other") == [], "the one that is seen to is renewed"
+    finally:
+        busy.set()
+        assert worker.turn_until(house, lambda: engine.running == 0)
 
 
 @pytest.mark.documented
