@@ -262,7 +262,12 @@ class Queueing:
         """A request is over; in the same transaction that is told to its topic, if it has one for that."""
         at, now = hosting.stored.endpoint.at, self._dispatcher.clock.now()
         topic = request.topics.get("SuccessTopic" if failure is None else "ErrorTopic")
-        acting = None if topic is None else self._acting(hosting)
+        acting = None
+        if topic is not None:
+            try:
+                acting = self._acting(hosting)
+            except Failed as error:
+                log.error("%s is not told of a request to %s: %s", topic, at.arn, error)
 
         def work(tx: Transaction) -> None:
             store_queued.over(tx, request)

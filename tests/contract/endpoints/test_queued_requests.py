@@ -12,8 +12,10 @@ from modelyard.endpoints import store_endpoints, store_queued, worker
 from modelyard.endpoints.deployment import Result
 from modelyard.endpoints.endpoint import Status, endpoint_at, moved
 from modelyard.endpoints.queued import Queued
+from modelyard.endpoints.queued_answering import Answering
 from modelyard.endpoints.queueing import Queueing
 from modelyard.endpoints.serving import Serving
+from modelyard.endpoints.spool import Spool
 from modelyard.storage.errors import StorageUnavailable
 from modelyard.storage.interface import Transaction
 
@@ -177,6 +179,41 @@ def test_what_waits_too_long_fails(hosting: Hosting) -> None:
     assert (notified["invocationStatus"], notified["inferenceId"]) == ("Failed", short["InferenceId"])
     assert notified["failureReason"] == told["Body"].decode()
     assert notified["responseParameters"] == {"failureLocation": short["FailureLocation"]}
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_role_that_is_gone_holds_no_request_up(
+    hosting: Hosting, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, answers: bool
+) -> None:
+    """Where the execution role can no longer be used a topic is not told, which the log is; the request is over all the same, and
+    an answer that was written stays one."""
+    topic = f"arn:aws:sns:us-east-1:{ACCOUNT}:results"
+    queue, house = Queue(hosting, NotificationConfig={"SuccessTopic": topic, "ErrorTopic": topic}), hosting.yard.house
+    asked = queue.ask(**BODY, RequestTTLSeconds=60)
+    role, engine = hosting.named("rq"), Queueing.of(house.dispatcher)
+
+    def gone() -> None:
+        nobody = document({"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"})
+        hosting.call("iam", "UpdateAssumeRolePolicy", RoleName=role, PolicyDocument=nobody)
+
+    async def answered(_: Queueing, hosted: Any, request: Queued) -> Spool:
+        answer = Spool(house.settings.data, 100)
+        answer.write(b"an answer")
+        return answer
+
+    write = Answering.write
+    if answers:
+        monkeypatch.setattr(Queueing, "_answered", answered)
+        monkeypatch.setattr(Answering, "write", lambda *given: (write(*given), gone()))
+    else:
+        gone()
+    hosting.yard.clock.advance(61)
+    assert worker.turn_until(house, lambda: queue.backlog().size == 0 and engine.running == 0)
+    assert f"{topic} is not told of a request to" in caplog.text
+    bucket, _, key = asked["OutputLocation"].removeprefix("s3://").partition("/")
+    listed = [one["Key"] for one in hosting.call("s3", "ListObjectsV2", Bucket=bucket).get("Contents", [])]
+    assert (key in listed, any(one.startswith("failed/") for one in listed)) == (answers, False)
 
 
 @pytest.mark.documented
