@@ -30,7 +30,7 @@ class Lost(Exception):
 
 
 class TooLate(Exception):
-    """There was no answer in time; the request may be under way still."""
+    """There was no answer in time, or no connection; the request may be under way still."""
 
 
 @dataclass(slots=True)
@@ -282,12 +282,12 @@ class Upstream:
                 if error.answered:
                     raise
             return await self._again(request, streams, seconds)
-        return await self._sent(await self._new(), request, streams, seconds)
+        return await self._sent(await self._new(seconds), request, streams, seconds)
 
     async def _again(self, request: bytes | Upload, streams: bool, seconds: float) -> Answer:
         """Send a request anew that was lost on a connection used before: a container may close one that is idle at any time."""
         try:
-            connection = await self._new()
+            connection = await self._new(seconds)
         except OSError as error:
             # It has ended, perhaps of this request, which it may have got: that counts as one loss.
             raise Lost("the container closed the connection", answered=False) from error
@@ -300,7 +300,7 @@ class Upstream:
             connection.abort()
             raise
 
-    async def _new(self) -> Connection:
+    async def _new(self, seconds: float) -> Connection:
         while len(self._open) + self._opening >= MOST_CONNECTIONS:
             if self._idle:
                 connection = self._idle.pop()
@@ -312,15 +312,32 @@ class Upstream:
             await waiter
         self._opening += 1
         try:
-            opened = await self._connect()
-            opened.setblocking(False)
-            if self._closed:
-                opened.close()
-                raise Lost("the instance is gone", answered=False)
-            _, connection = await self.loop.create_connection(lambda: Connection(self), sock=opened)
-        finally:
+            connection = await self._opened(seconds)
+        except BaseException:
             self._opening -= 1
+            self._next()
+            raise
+        self._opening -= 1
         self._open.add(connection)
+        return connection
+
+    async def _opened(self, seconds: float) -> Connection:
+        asked = self._connect()
+        try:
+            # Not `asyncio.timeout`: requests are not answered in tasks.
+            done, _ = await asyncio.wait({asked}, timeout=seconds)
+        except BaseException:
+            asked.cancel()
+            raise
+        if not done:
+            asked.cancel()
+            raise TooLate
+        opened = asked.result()
+        opened.setblocking(False)
+        if self._closed:
+            opened.close()
+            raise Lost("the instance is gone", answered=False)
+        _, connection = await self.loop.create_connection(lambda: Connection(self), sock=opened)
         return connection
 
     def freed(self, connection: Connection) -> None:

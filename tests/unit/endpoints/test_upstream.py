@@ -162,6 +162,21 @@ def test_no_answer_in_time() -> None:
     assert connections == 2
 
 
+def test_no_connection_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container that is asked for a connection, and says nothing, is waited for no longer than for its answer; and whoever
+    waits for the place of one that did not come gets it."""
+    monkeypatch.setattr("modelyard.endpoints.upstream.MOST_CONNECTIONS", 1)
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        upstream = Upstream(loop, loop.create_future)
+        async with asyncio.timeout(30):
+            found = await asyncio.gather(*(upstream.ask(REQUEST, seconds=0.05) for _ in range(3)), return_exceptions=True)
+        assert [type(one) for one in found] == [TooLate] * 3
+
+    asyncio.run(run())
+
+
 def test_answers_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """A container cannot fill the server's memory with one answer, nor with its head."""
     monkeypatch.setattr("modelyard.endpoints.upstream.LARGEST_ANSWER", 1000)
