@@ -64,6 +64,7 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[Answer] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._streams = False
+        self._seconds = 0.0
         self._sending: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
@@ -85,10 +86,11 @@ class Connection(asyncio.Protocol):
 
     def send(self, request: bytes | Upload, *, streams: bool, seconds: float) -> "asyncio.Future[Answer]":
         """Send a request; what comes of it. Fails with Lost, and with TooLate when no answer has begun (or ended, where it does
-        not stream) in time."""
+        not stream) in time. Of one that streams each piece may take as long."""
         assert self._transport is not None
         self._reset()
         self._streams = streams
+        self._seconds = seconds
         self._parser = httptools.HttpResponseParser(self)
         self._waiter = self._upstream.loop.create_future()
         self._timer = self._upstream.loop.call_later(seconds, self._too_late)
@@ -242,7 +244,7 @@ class Connection(asyncio.Protocol):
         whole = False
         try:
             while True:
-                piece = await pieces.get()
+                piece = pieces.get_nowait() if pieces.qsize() else await self._next_piece(pieces)
                 if isinstance(piece, Exception):
                     whole = True
                     raise piece
@@ -255,6 +257,18 @@ class Connection(asyncio.Protocol):
         finally:
             if not whole and self._pieces is pieces:
                 self.abort()
+
+    async def _next_piece(self, pieces: "asyncio.Queue[bytes | Exception]") -> bytes | Exception:
+        """A piece that has not come yet. The client's slowness is none of it: it has taken all that came."""
+        timer = self._upstream.loop.call_later(self._seconds, self._stalled, pieces)
+        try:
+            return await pieces.get()
+        finally:
+            timer.cancel()
+
+    def _stalled(self, pieces: "asyncio.Queue[bytes | Exception]") -> None:
+        pieces.put_nowait(Lost(f"the container sent nothing more for {self._seconds:g} seconds", answered=True))
+        self.abort()
 
 
 class Upstream:

@@ -212,6 +212,41 @@ def test_a_streamed_answer_comes_piece_by_piece() -> None:
     asyncio.run(run())
 
 
+def test_a_streamed_answer_that_stalls_is_given_up() -> None:
+    """Once nothing has come for as long as the answer might take to begin, its connection is ended; a slow client may take
+    longer, and pieces that keep coming any time."""
+
+    async def run() -> None:
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        ended = asyncio.Event()
+
+        async def stalls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(65536)
+            writer.write(head + b"1\r\nx\r\n")
+            try:
+                assert await reader.read(65536) == b""
+            finally:
+                ended.set()
+
+        async with asyncio.timeout(60), serving(stalls) as (upstream, _):
+            answer = await upstream.ask(REQUEST, streams=True, seconds=0.2)
+            assert answer.pieces is not None
+            with pytest.raises(Lost, match=r"sent nothing more for 0\.2 seconds") as raised:
+                async for piece in answer.pieces:
+                    assert piece == b"x"
+            assert raised.value.answered
+            await ended.wait()
+        async with serving(answering(head, *[b"1\r\nx\r\n"] * 200, b"0\r\n\r\n")) as (upstream, _):
+            answer = await upstream.ask(REQUEST, streams=True, seconds=2)
+            assert answer.pieces is not None
+            taken = [await anext(answer.pieces)]
+            await asyncio.sleep(2.1)
+            taken += [piece async for piece in answer.pieces]
+            assert b"".join(taken) == b"x" * 200
+
+    asyncio.run(run())
+
+
 def test_connections_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limit requests wait for a connection, and all are answered."""
     monkeypatch.setattr("modelyard.endpoints.upstream.MOST_CONNECTIONS", 2)
