@@ -65,6 +65,11 @@ class Queued:
     seconds: float
     """How long it may take to be answered."""
 
+    def places(self, most: int) -> int:
+        """How many of the `most` places of an instance it takes. One with which an instance ended is asked alone from then on: it
+        takes no other with it, and no other takes it."""
+        return most if self.losses else 1
+
     def notification(self, at: Name, now: float, content_type: str | None, failure: str | None) -> Document:
         """What a topic is told of it, once it is over."""
         requested: Document = {"endpointName": at.name}

@@ -64,7 +64,7 @@ class Queueing:
         self._running: dict[int, tuple[int, Future[None]]] = {}
         """By request: its endpoint, and what ends once it was seen to."""
         self._counts: Counter[int] = Counter()
-        """Of those, by endpoint."""
+        """The places at instances that those take, by endpoint."""
         self._renewed = time.monotonic()
         self._published = dispatcher.clock.now()
         self._closed = False
@@ -165,20 +165,22 @@ class Queueing:
     def _begin(self, hosting: Hosting, request: Queued) -> None:
         if request.id in self._running:
             return
-        self._counts[request.endpoint] += 1
+        assert hosting.serving is not None, "requests are taken for what serves"
+        places = request.places(queued.concurrency(hosting.serving.config))
+        self._counts[request.endpoint] += places
         future = asyncio.run_coroutine_threadsafe(self._run(hosting, request), self._serving.loop)
         self._running[request.id] = request.endpoint, future
-        future.add_done_callback(lambda future: self._ended(request, future.cancelled()))
+        future.add_done_callback(lambda future: self._ended(request, places, future.cancelled()))
 
-    def _ended(self, request: Queued, left: bool) -> None:
+    def _ended(self, request: Queued, places: int, left: bool) -> None:
         """A request was seen to, or left: there is room for another. On any thread."""
         with suppress(RuntimeError):  # the server is stopping
-            self._threads.submit(self._next, request, left)
+            self._threads.submit(self._next, request, places, left)
 
-    def _next(self, request: Queued, left: bool) -> None:
+    def _next(self, request: Queued, places: int, left: bool) -> None:
         with self._lock:
             del self._running[request.id]
-            self._counts[request.endpoint] -= 1
+            self._counts[request.endpoint] -= places
         if left:
             now = self._dispatcher.clock.now()
             self._dispatcher.storage.write(lambda tx: store_queued.give_back(tx, request, self._owner, now))
@@ -207,7 +209,8 @@ class Queueing:
         most = queued.concurrency(hosting.serving.config)
         loop = asyncio.get_running_loop()
         with await loop.run_in_executor(self._threads, self._read, hosting, request) as given:
-            return await self._answering.ask(hosting.stored.endpoint.at, most, request, given)
+            left = request.expires - self._dispatcher.clock.now()
+            return await self._answering.ask(hosting.stored.endpoint.at, most, request, given, left)
 
     # --- on a thread ----------------------------------------------------------------------------
 
