@@ -38,6 +38,12 @@ def add(tx: Transaction, endpoint: int, document: Document, body: bytes, now: fl
     )
 
 
+def is_full(tx: Transaction, endpoint: int, most: int) -> bool:
+    """Whether an endpoint has so many requests. What is looked at is bounded by that, in the index alone."""
+    where = {"endpoint": endpoint, "before": most - 1}
+    return tx.one("SELECT 1 FROM queued_request WHERE endpoint = :endpoint LIMIT 1 OFFSET :before", where) is not None
+
+
 def endpoints(tx: Transaction) -> list[int]:
     """The endpoints that have requests, found without looking at each of those."""
     found: list[int] = []

@@ -248,6 +248,21 @@ def test_requests_that_are_refused(hosting: Hosting) -> None:
 
 
 @pytest.mark.ours
+def test_a_queue_has_an_end(hosting: Hosting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint that has very many requests takes more once it has answered some; others have theirs."""
+    monkeypatch.setattr("modelyard.endpoints.queued.MOST_WAITING", 2)
+    queue = Queue(hosting)
+    for _ in range(2):
+        queue.ask()
+    with refused("ThrottlingException", f"^The endpoint {queue.name} has 2 requests to answer, and takes no more for now.$"):
+        queue.ask()
+    [first, _] = queue.claim("one")
+    queue.written(lambda tx: store_queued.over(tx, first))
+    queue.ask()
+    assert queue.backlog().size == 2
+
+
+@pytest.mark.ours
 def test_configurations_that_are_refused(hosting: Hosting) -> None:
     """No place for answers or one outside S3, responses in notifications, and a model that runs under no role."""
     queue = Queue(hosting, serving=False)
