@@ -231,11 +231,17 @@ class Launching:
             environment={"MODELYARD_MEMORY_BYTES": str(memory), **_variables(part, program)},
             mounts=(*program.mounts, *(Mount(one.folder, one.target) for one in unpacked), *shelved),
             directory=program.directory,
-            limits=Limits(memory=memory, scratch=memory // 2, processes=PROCESSES, open_files=OPEN_FILES),
+            limits=limits_of(memory, program.image),
             listeners=ports,
             hidden=(self._dispatcher.settings.data,),
             image=program.image,
         )
+
+
+def limits_of(memory: int, image: str | None) -> Limits:
+    """What a container may use up. One of an image writes to the engine's disk too."""
+    file_bytes = None if image is None else memory
+    return Limits(memory=memory, scratch=memory // 2, file_bytes=file_bytes, processes=PROCESSES, open_files=OPEN_FILES)
 
 
 def _variables(part: Part, program: ImageProgram) -> Mapping[str, str]:

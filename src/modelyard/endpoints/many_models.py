@@ -20,6 +20,8 @@ WAIT_SECONDS = 60.0
 LOAD_SECONDS = 360.0
 """How long a container may take to load a model."""
 UNLOAD_SECONDS = 60.0
+AHEAD = 2
+"""Models that are fetched or loaded at a time: the one is fetched while the other is loaded."""
 ALREADY_LOADED, NO_ROOM, NOT_THERE = 409, 507, 404
 
 log = logging.getLogger("modelyard.endpoints")
@@ -60,6 +62,7 @@ class ManyModels:
         self._held: OrderedDict[str, Held] = OrderedDict()
         """Those that were asked for longest ago first."""
         self._freed = asyncio.Event()
+        self._ahead = asyncio.Semaphore(AHEAD)
         self._turn = asyncio.Lock()
 
     def __contains__(self, target: object) -> bool:
@@ -142,12 +145,14 @@ class ManyModels:
     async def _bring(self, upstream: Upstream, held: Held) -> None:
         """Fetch and load a model."""
         try:
-            await self._on_thread(self._shelf.fetch, held.target)
-            # One at a time: two that were loaded at once would each find no room because of the other.
-            async with self._turn:
-                while self._shelf.size > self._shelf.most and await self._clear_disk(upstream, held):
-                    pass
-                await self._load(upstream, held)
+            # No more ahead of the others: what is about to be loaded stays on the disk, however much is there.
+            async with self._ahead:
+                await self._on_thread(self._shelf.fetch, held.target)
+                # One at a time: two that were loaded at once would each find no room because of the other.
+                async with self._turn:
+                    while self._shelf.size > self._shelf.most and await self._clear_disk(upstream, held):
+                        pass
+                    await self._load(upstream, held)
             held.loaded = True
         except BaseException:
             self._forget(held)

@@ -15,6 +15,8 @@ from modelyard.endpoints.model import Document, Name, RuleBroken
 LARGEST = 1024**3
 """Bytes of an input, and of an answer, as on AWS."""
 LARGEST_INLINE = 128_000
+MOST_WAITING = 100_000
+"""Requests of one endpoint; whoever has no instance to answer them does not fill the database."""
 LONGEST_WAIT = 21_600
 """Seconds that a request may wait in the queue, where it does not say how long."""
 LONGEST_ANSWER = 900
@@ -64,6 +66,11 @@ class Queued:
     """`SuccessTopic` and `ErrorTopic`, where there are any."""
     seconds: float
     """How long it may take to be answered."""
+
+    def places(self, most: int) -> int:
+        """How many of the `most` places of an instance it takes. One with which an instance ended is asked alone from then on: it
+        takes no other with it, and no other takes it."""
+        return most if self.losses else 1
 
     def notification(self, at: Name, now: float, content_type: str | None, failure: str | None) -> Document:
         """What a topic is told of it, once it is over."""

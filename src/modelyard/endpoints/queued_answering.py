@@ -7,9 +7,10 @@ import asyncio
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from io import BytesIO
+from math import inf
 from pathlib import Path
 from typing import IO, Any
 
@@ -83,6 +84,8 @@ class Answering:
         self._relay = relay
         self._threads = threads
         self._folder = folder
+        self._reserved: set[Instance] = set()
+        """Each for one request that is to be asked alone, and waits until it has nothing else to do."""
 
     # --- on a thread ----------------------------------------------------------------------------
 
@@ -124,11 +127,11 @@ class Answering:
 
     # --- on the event loop ----------------------------------------------------------------------
 
-    async def ask(self, at: Name, most: int, request: Queued, given: Spool) -> Spool:
-        """What an instance of an endpoint answers that has less than `most` to do. Raises Failed and NotNow."""
-        # One with which an instance ended is asked alone from then on: it takes no other with it, and no other takes it.
-        places = most if request.losses else 1
-        variant, instance = await self._free(key_of(at), most - places)
+    async def ask(self, at: Name, most: int, request: Queued, given: Spool, left: float) -> Spool:
+        """What an instance of an endpoint answers that has less than `most` to do; in `left` seconds the request expires. Raises
+        Failed and NotNow."""
+        places = request.places(most)
+        variant, instance = await (self._free(key_of(at), most - 1) if places == 1 else self._free_of_all(key_of(at), left))
         asked = Asked(at, request, variant, instance)
         instance.outstanding += places
         measured, began, status = Measured(variant.name, len(variant.targets)), time.perf_counter(), 200
@@ -157,15 +160,43 @@ class Answering:
     async def _free(self, key: Key, most: int) -> tuple[VariantRoute, Instance]:
         """An instance that has no more than so many requests."""
         for _ in range(LOOKS):
-            route = self._relay.routes.get(key)
-            found = [] if route is None else [one for one in targets(route) if one[1].outstanding <= most]
+            found = self._unreserved(key, most)
             if found:
+                route = self._relay.routes.get(key)
                 assert route is not None, "it has targets"
                 # Of several fleets the one whose turn it is, where it has room.
                 chosen = route.choose(None)
                 return min(found, key=lambda one: (one[0] is not chosen, one[1].outstanding))
             await asyncio.sleep(LOOK_SECONDS)
         raise NotNow("no instance is free")
+
+    async def _free_of_all(self, key: Key, left: float) -> tuple[VariantRoute, Instance]:
+        """An instance that has no request. The one that has least to do is reserved, and gets no other meanwhile: under steady
+        load there would never be one. What it has ends in the time that requests have, so it is waited for until this one
+        expires."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(left):
+                for _ in range(LOOKS):
+                    found = self._unreserved(key)
+                    if not found:
+                        await asyncio.sleep(LOOK_SECONDS)
+                        continue
+                    variant, instance = min(found, key=lambda one: one[1].outstanding)
+                    self._reserved.add(instance)
+                    try:
+                        while instance.outstanding and instance.state is State.HEALTHY:
+                            await asyncio.sleep(LOOK_SECONDS)
+                    finally:
+                        self._reserved.discard(instance)
+                    if not instance.outstanding and instance.state is State.HEALTHY:
+                        return variant, instance
+        raise NotNow("no instance is free")
+
+    def _unreserved(self, key: Key, most: float = inf) -> list[tuple[VariantRoute, Instance]]:
+        """The instances that are reserved for no request, and have no more than so many."""
+        route = self._relay.routes.get(key)
+        found = () if route is None else targets(route)
+        return [one for one in found if one[1] not in self._reserved and one[1].outstanding <= most]
 
     async def _asked(self, asked: Asked, given: Spool) -> Spool:
         try:

@@ -64,7 +64,7 @@ class Queueing:
         self._running: dict[int, tuple[int, Future[None]]] = {}
         """By request: its endpoint, and what ends once it was seen to."""
         self._counts: Counter[int] = Counter()
-        """Of those, by endpoint."""
+        """The places at instances that those take, by endpoint."""
         self._renewed = time.monotonic()
         self._published = dispatcher.clock.now()
         self._closed = False
@@ -85,9 +85,11 @@ class Queueing:
         if self._closed:
             return
         self._leave()
-        if self._running and time.monotonic() - self._renewed > RENEW_SECONDS:
+        with self._lock:
+            running = list(self._running)
+        if running and time.monotonic() - self._renewed > RENEW_SECONDS:
             self._renewed = time.monotonic()
-            storage.write(lambda tx: store_queued.renew(tx, now + CLAIM_SECONDS, self._owner))
+            storage.write(lambda tx: store_queued.renew(tx, running, now + CLAIM_SECONDS, self._owner))
         with storage.read() as tx:
             waiting = {one: store_queued.any_expired(tx, one, now) for one in store_queued.endpoints(tx)}
         for endpoint, expired in waiting.items():
@@ -163,20 +165,25 @@ class Queueing:
     def _begin(self, hosting: Hosting, request: Queued) -> None:
         if request.id in self._running:
             return
-        self._counts[request.endpoint] += 1
+        assert hosting.serving is not None, "requests are taken for what serves"
+        places = request.places(queued.concurrency(hosting.serving.config))
+        self._counts[request.endpoint] += places
         future = asyncio.run_coroutine_threadsafe(self._run(hosting, request), self._serving.loop)
         self._running[request.id] = request.endpoint, future
-        future.add_done_callback(lambda _: self._ended(request))
+        future.add_done_callback(lambda future: self._ended(request, places, future.cancelled()))
 
-    def _ended(self, request: Queued) -> None:
-        """A request was seen to: there is room for another. On any thread."""
+    def _ended(self, request: Queued, places: int, left: bool) -> None:
+        """A request was seen to, or left: there is room for another. On any thread."""
         with suppress(RuntimeError):  # the server is stopping
-            self._threads.submit(self._next, request)
+            self._threads.submit(self._next, request, places, left)
 
-    def _next(self, request: Queued) -> None:
+    def _next(self, request: Queued, places: int, left: bool) -> None:
         with self._lock:
             del self._running[request.id]
-            self._counts[request.endpoint] -= 1
+            self._counts[request.endpoint] -= places
+        if left:
+            now = self._dispatcher.clock.now()
+            self._dispatcher.storage.write(lambda tx: store_queued.give_back(tx, request, self._owner, now))
         self._fill(request.endpoint)
 
     # --- on the event loop ----------------------------------------------------------------------
@@ -191,7 +198,7 @@ class Queueing:
                 outcome = error
             await loop.run_in_executor(self._threads, self._settle, hosting, request, outcome)
         except Exception:
-            # It comes again once nobody has claimed it any more, and others do not wait for it.
+            # It comes again once the claim is over, which nobody renews any more, and others do not wait for it.
             log.exception("a request to %s could not be seen to; it is tried again", hosting.stored.endpoint.at.arn)
 
     async def _answered(self, hosting: Hosting, request: Queued) -> Spool:
@@ -202,7 +209,8 @@ class Queueing:
         most = queued.concurrency(hosting.serving.config)
         loop = asyncio.get_running_loop()
         with await loop.run_in_executor(self._threads, self._read, hosting, request) as given:
-            return await self._answering.ask(hosting.stored.endpoint.at, most, request, given)
+            left = request.expires - self._dispatcher.clock.now()
+            return await self._answering.ask(hosting.stored.endpoint.at, most, request, given, left)
 
     # --- on a thread ----------------------------------------------------------------------------
 
@@ -257,7 +265,12 @@ class Queueing:
         """A request is over; in the same transaction that is told to its topic, if it has one for that."""
         at, now = hosting.stored.endpoint.at, self._dispatcher.clock.now()
         topic = request.topics.get("SuccessTopic" if failure is None else "ErrorTopic")
-        acting = None if topic is None else self._acting(hosting)
+        acting = None
+        if topic is not None:
+            try:
+                acting = self._acting(hosting)
+            except Failed as error:
+                log.error("%s is not told of a request to %s: %s", topic, at.arn, error)
 
         def work(tx: Transaction) -> None:
             store_queued.over(tx, request)

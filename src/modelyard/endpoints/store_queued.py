@@ -1,6 +1,6 @@
 """The SQL of requests to asynchronous endpoints."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -36,6 +36,12 @@ def add(tx: Transaction, endpoint: int, document: Document, body: bytes, now: fl
         " VALUES (:endpoint, :now, :expires, :now, '', 0, :document, :body)",
         {"endpoint": endpoint, "now": now, "expires": expires, "document": orjson.dumps(document).decode(), "body": body},
     )
+
+
+def is_full(tx: Transaction, endpoint: int, most: int) -> bool:
+    """Whether an endpoint has so many requests. What is looked at is bounded by that, in the index alone."""
+    where = {"endpoint": endpoint, "before": most - 1}
+    return tx.one("SELECT 1 FROM queued_request WHERE endpoint = :endpoint LIMIT 1 OFFSET :before", where) is not None
 
 
 def endpoints(tx: Transaction) -> list[int]:
@@ -89,9 +95,20 @@ def _claimed(tx: Transaction, rows: Sequence[Row], until: float, owner: str) -> 
     return [_queued(row) for row in rows]
 
 
-def renew(tx: Transaction, until: float, owner: str) -> None:
-    """Keep what a server is at from others for longer."""
-    tx.execute("UPDATE queued_request SET due = :until WHERE owner = :owner", {"until": until, "owner": owner})
+def renew(tx: Transaction, requests: Iterable[int], until: float, owner: str) -> None:
+    """Keep requests that a server is at from others for longer; what else it has claimed is not."""
+    tx.execute_many(
+        "UPDATE queued_request SET due = :until WHERE id = :id AND owner = :owner",
+        [{"id": one, "until": until, "owner": owner} for one in sorted(requests)],
+    )
+
+
+def give_back(tx: Transaction, request: Queued, owner: str, now: float) -> None:
+    """Give back a request that a server is not at any more, if it has it still."""
+    tx.execute(
+        "UPDATE queued_request SET due = :now, owner = '' WHERE id = :id AND owner = :owner",
+        {"id": request.id, "now": now, "owner": owner},
+    )
 
 
 def release(tx: Transaction, owner: str, now: float) -> None:

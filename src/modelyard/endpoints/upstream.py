@@ -30,7 +30,7 @@ class Lost(Exception):
 
 
 class TooLate(Exception):
-    """There was no answer in time; the request may be under way still."""
+    """There was no answer in time, or no connection; the request may be under way still."""
 
 
 @dataclass(slots=True)
@@ -64,6 +64,7 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[Answer] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._streams = False
+        self._seconds = 0.0
         self._sending: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
@@ -85,10 +86,11 @@ class Connection(asyncio.Protocol):
 
     def send(self, request: bytes | Upload, *, streams: bool, seconds: float) -> "asyncio.Future[Answer]":
         """Send a request; what comes of it. Fails with Lost, and with TooLate when no answer has begun (or ended, where it does
-        not stream) in time."""
+        not stream) in time. Of one that streams each piece may take as long."""
         assert self._transport is not None
         self._reset()
         self._streams = streams
+        self._seconds = seconds
         self._parser = httptools.HttpResponseParser(self)
         self._waiter = self._upstream.loop.create_future()
         self._timer = self._upstream.loop.call_later(seconds, self._too_late)
@@ -242,7 +244,7 @@ class Connection(asyncio.Protocol):
         whole = False
         try:
             while True:
-                piece = await pieces.get()
+                piece = pieces.get_nowait() if pieces.qsize() else await self._next_piece(pieces)
                 if isinstance(piece, Exception):
                     whole = True
                     raise piece
@@ -255,6 +257,18 @@ class Connection(asyncio.Protocol):
         finally:
             if not whole and self._pieces is pieces:
                 self.abort()
+
+    async def _next_piece(self, pieces: "asyncio.Queue[bytes | Exception]") -> bytes | Exception:
+        """A piece that has not come yet. The client's slowness is none of it: it has taken all that came."""
+        timer = self._upstream.loop.call_later(self._seconds, self._stalled, pieces)
+        try:
+            return await pieces.get()
+        finally:
+            timer.cancel()
+
+    def _stalled(self, pieces: "asyncio.Queue[bytes | Exception]") -> None:
+        pieces.put_nowait(Lost(f"the container sent nothing more for {self._seconds:g} seconds", answered=True))
+        self.abort()
 
 
 class Upstream:
@@ -282,12 +296,12 @@ class Upstream:
                 if error.answered:
                     raise
             return await self._again(request, streams, seconds)
-        return await self._sent(await self._new(), request, streams, seconds)
+        return await self._sent(await self._new(seconds), request, streams, seconds)
 
     async def _again(self, request: bytes | Upload, streams: bool, seconds: float) -> Answer:
         """Send a request anew that was lost on a connection used before: a container may close one that is idle at any time."""
         try:
-            connection = await self._new()
+            connection = await self._new(seconds)
         except OSError as error:
             # It has ended, perhaps of this request, which it may have got: that counts as one loss.
             raise Lost("the container closed the connection", answered=False) from error
@@ -300,7 +314,7 @@ class Upstream:
             connection.abort()
             raise
 
-    async def _new(self) -> Connection:
+    async def _new(self, seconds: float) -> Connection:
         while len(self._open) + self._opening >= MOST_CONNECTIONS:
             if self._idle:
                 connection = self._idle.pop()
@@ -312,15 +326,32 @@ class Upstream:
             await waiter
         self._opening += 1
         try:
-            opened = await self._connect()
-            opened.setblocking(False)
-            if self._closed:
-                opened.close()
-                raise Lost("the instance is gone", answered=False)
-            _, connection = await self.loop.create_connection(lambda: Connection(self), sock=opened)
-        finally:
+            connection = await self._opened(seconds)
+        except BaseException:
             self._opening -= 1
+            self._next()
+            raise
+        self._opening -= 1
         self._open.add(connection)
+        return connection
+
+    async def _opened(self, seconds: float) -> Connection:
+        asked = self._connect()
+        try:
+            # Not `asyncio.timeout`: requests are not answered in tasks.
+            done, _ = await asyncio.wait({asked}, timeout=seconds)
+        except BaseException:
+            asked.cancel()
+            raise
+        if not done:
+            asked.cancel()
+            raise TooLate
+        opened = asked.result()
+        opened.setblocking(False)
+        if self._closed:
+            opened.close()
+            raise Lost("the instance is gone", answered=False)
+        _, connection = await self.loop.create_connection(lambda: Connection(self), sock=opened)
         return connection
 
     def freed(self, connection: Connection) -> None:

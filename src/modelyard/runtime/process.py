@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -189,7 +189,7 @@ class Sandbox:
 
         def ask() -> None:
             if self.over.done():
-                future.set_exception(ConnectionRefusedError("the workload has ended"))
+                settle(future, ConnectionRefusedError("the workload has ended"))
                 return
             self._number += 1
             self._connecting[self._number] = future
@@ -284,9 +284,9 @@ class Sandbox:
         elif "failed" in told:
             self._failed = told["failed"]
         elif "connected" in told:
-            self._connecting.pop(told["connected"]).set_result(socket.socket(fileno=descriptors[0]))
+            settle(self._connecting.pop(told["connected"]), socket.socket(fileno=descriptors[0]))
         elif "refused" in told:
-            self._connecting.pop(told["refused"]).set_exception(ConnectionRefusedError("nobody listens on that port"))
+            settle(self._connecting.pop(told["refused"]), ConnectionRefusedError("nobody listens on that port"))
         elif "ended" in told:
             self._ended = self._meaning(told["ended"], told["reason"])
 
@@ -314,7 +314,7 @@ class Sandbox:
         while self.listeners:  # somebody may be taking one out
             self.listeners.popitem()[1].close()
         for future in self._connecting.values():
-            future.set_exception(ConnectionRefusedError("the workload has ended"))
+            settle(future, ConnectionRefusedError("the workload has ended"))
         self._process.wait()
         self._runtime.forget(self)
         ended = self._ended or Ended(None, 9, "lost", self.peak_memory)
@@ -324,6 +324,18 @@ class Sandbox:
         else:
             self._heard.on_end(ended)
         self.over.set_result(ended)
+
+
+def settle(future: "Future[socket.socket]", outcome: socket.socket | Exception) -> None:
+    """Tell what became of a connection; whoever waited for it may have given up, and then nobody has it."""
+    try:
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+    except InvalidStateError:
+        if isinstance(outcome, socket.socket):
+            outcome.close()
 
 
 def receive(control: socket.socket) -> tuple[bytes, list[int]]:

@@ -1,6 +1,7 @@
 """The queue of asynchronous endpoints on every database: what is taken down, by whom it is taken up, and what is refused."""
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -11,7 +12,11 @@ from modelyard.endpoints import store_endpoints, store_queued, worker
 from modelyard.endpoints.deployment import Result
 from modelyard.endpoints.endpoint import Status, endpoint_at, moved
 from modelyard.endpoints.queued import Queued
+from modelyard.endpoints.queued_answering import Answering
 from modelyard.endpoints.queueing import Queueing
+from modelyard.endpoints.serving import Serving
+from modelyard.endpoints.spool import Spool
+from modelyard.storage.errors import StorageUnavailable
 from modelyard.storage.interface import Transaction
 
 INVALID, REFUSED = "ValidationException", "ValidationError"
@@ -73,7 +78,7 @@ class Queue:
 
 @pytest.mark.ours
 def test_a_request_is_one_servers_until_that_has_not_been_heard_of(hosting: Hosting) -> None:
-    """First come, first taken; what is taken is nobody else's, is kept by renewal, and comes back when that ends."""
+    """First come, first taken; what is taken is nobody else's, is kept by renewal of just that, and comes back when that ends."""
     queue, clock = Queue(hosting), hosting.yard.clock
     for number in range(3):
         queue.ask(Body=b"%d" % number)
@@ -82,20 +87,64 @@ def test_a_request_is_one_servers_until_that_has_not_been_heard_of(hosting: Host
     assert [request.body for request in one] == [b"0", b"1"]
     assert [request.body for request in queue.claim("two")] == [b"2"]
     clock.advance(10)
-    queue.written(lambda tx: store_queued.renew(tx, clock.now() + 15, "one"))
+    queue.written(lambda tx: store_queued.renew(tx, [one[0].id], clock.now() + 15, "one"))
     clock.advance(10)
-    assert [request.body for request in queue.claim("three")] == [b"2"], "nobody has renewed it"
-    queue.written(lambda tx: store_queued.release(tx, "one", clock.now()))
-    again = queue.claim("four")
+    others = queue.claim("three")
+    assert [request.body for request in others] == [b"1", b"2"], "nobody has renewed them"
+    for request in (one[0], *others):
+        queue.written(lambda tx, request=request: store_queued.give_back(tx, request, "three", clock.now()))
+    assert [request.body for request in queue.claim("four")] == [b"1", b"2"]
+    for owner in ("one", "four"):
+        queue.written(lambda tx, owner=owner: store_queued.release(tx, owner, clock.now()))
+    again = queue.claim("five", most=2)
     assert [request.body for request in again] == [b"0", b"1"]
     queue.written(lambda tx: store_queued.try_again(tx, again[0], clock.now() + 5, 1))
     queue.written(lambda tx: store_queued.over(tx, again[1]))
-    assert queue.claim("five") == []
+    assert [request.body for request in queue.claim("six")] == [b"2"]
     clock.advance(6)
-    assert [(request.body, request.losses) for request in queue.claim("six")] == [(b"0", 1)]
+    assert [(request.body, request.losses) for request in queue.claim("seven")] == [(b"0", 1)]
     assert queue.backlog().size == 2
     queue.written(lambda tx: store_queued.forget(tx, queue.number))
     assert queue.backlog() == store_queued.Backlog(0, None)
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("left", [False, True])
+def test_what_is_seen_to_no_more_comes_back(hosting: Hosting, monkeypatch: pytest.MonkeyPatch, left: bool) -> None:
+    """However busy its server is with others: at once where another server has the endpoint now, and once the claim is over where
+    a request could not be seen to."""
+    monkeypatch.setattr("modelyard.endpoints.queueing.RENEW_SECONDS", -1.0)
+    queue, clock, house = Queue(hosting), hosting.yard.clock, hosting.yard.house
+    engine, settled, busy = Queueing.of(house.dispatcher), Queueing._settle, threading.Event()
+    broken: list[int] = []
+
+    def settle(self: Queueing, hosted: Any, request: Queued, outcome: Any) -> None:
+        if request.body == b"stays":
+            assert busy.wait(60)
+        elif not broken:
+            broken.append(request.id)
+            raise StorageUnavailable("the disk is full")
+        settled(self, hosted, request, outcome)
+
+    monkeypatch.setattr(Queueing, "_settle", settle)
+    try:
+        queue.ask(Body=b"stays", RequestTTLSeconds=60)
+        queue.ask(Body=b"breaks", RequestTTLSeconds=61)
+        clock.advance(62)
+        assert worker.turn_until(house, lambda: bool(broken) and engine.running == 1)
+        if left:
+            monkeypatch.setattr(Serving, "hosting", lambda *_: None)
+            engine.turn()
+            assert worker.turn_until(house, lambda: [one.body for one in queue.claim("other")] == [b"stays"])
+        else:
+            for _ in range(2):
+                clock.advance(10)
+                engine.turn()
+            assert worker.turn_until(house, lambda: queue.backlog().size == 1)
+            assert queue.claim("other") == [], "the one that is seen to is renewed"
+    finally:
+        busy.set()
+        assert worker.turn_until(house, lambda: engine.running == 0)
 
 
 @pytest.mark.documented
@@ -132,6 +181,41 @@ def test_what_waits_too_long_fails(hosting: Hosting) -> None:
     assert notified["responseParameters"] == {"failureLocation": short["FailureLocation"]}
 
 
+@pytest.mark.ours
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_role_that_is_gone_holds_no_request_up(
+    hosting: Hosting, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, answers: bool
+) -> None:
+    """Where the execution role can no longer be used a topic is not told, which the log is; the request is over all the same, and
+    an answer that was written stays one."""
+    topic = f"arn:aws:sns:us-east-1:{ACCOUNT}:results"
+    queue, house = Queue(hosting, NotificationConfig={"SuccessTopic": topic, "ErrorTopic": topic}), hosting.yard.house
+    asked = queue.ask(**BODY, RequestTTLSeconds=60)
+    role, engine = hosting.named("rq"), Queueing.of(house.dispatcher)
+
+    def gone() -> None:
+        nobody = document({"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"})
+        hosting.call("iam", "UpdateAssumeRolePolicy", RoleName=role, PolicyDocument=nobody)
+
+    async def answered(_: Queueing, hosted: Any, request: Queued) -> Spool:
+        answer = Spool(house.settings.data, 100)
+        answer.write(b"an answer")
+        return answer
+
+    write = Answering.write
+    if answers:
+        monkeypatch.setattr(Queueing, "_answered", answered)
+        monkeypatch.setattr(Answering, "write", lambda *given: (write(*given), gone()))
+    else:
+        gone()
+    hosting.yard.clock.advance(61)
+    assert worker.turn_until(house, lambda: queue.backlog().size == 0 and engine.running == 0)
+    assert f"{topic} is not told of a request to" in caplog.text
+    bucket, _, key = asked["OutputLocation"].removeprefix("s3://").partition("/")
+    listed = [one["Key"] for one in hosting.call("s3", "ListObjectsV2", Bucket=bucket).get("Contents", [])]
+    assert (key in listed, any(one.startswith("failed/") for one in listed)) == (answers, False)
+
+
 @pytest.mark.documented
 def test_where_results_go(hosting: Hosting) -> None:
     """To an object of their own below the paths, or of the name and below the extension that a request gives."""
@@ -161,6 +245,21 @@ def test_requests_that_are_refused(hosting: Hosting) -> None:
     with refused("AccessDeniedException", "sagemaker:InvokeEndpointAsync"):
         hosting.call("sagemaker-runtime", "InvokeEndpointAsync", other, EndpointName=queue.name, **BODY)
     assert queue.backlog().size == 0
+
+
+@pytest.mark.ours
+def test_a_queue_has_an_end(hosting: Hosting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint that has very many requests takes more once it has answered some; others have theirs."""
+    monkeypatch.setattr("modelyard.endpoints.queued.MOST_WAITING", 2)
+    queue = Queue(hosting)
+    for _ in range(2):
+        queue.ask()
+    with refused("ThrottlingException", f"^The endpoint {queue.name} has 2 requests to answer, and takes no more for now.$"):
+        queue.ask()
+    [first, _] = queue.claim("one")
+    queue.written(lambda tx: store_queued.over(tx, first))
+    queue.ask()
+    assert queue.backlog().size == 2
 
 
 @pytest.mark.ours

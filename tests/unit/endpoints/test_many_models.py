@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 import tarfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -60,6 +60,9 @@ class Container:
         self.asked: list[str] = []
         self.slow = asyncio.Event()
         self.slow.set()
+        self.load_seconds = 0.0
+        self.meets: Callable[[], None] = lambda: None
+        """Called while a model is loaded."""
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while head := await reader.readuntil(b"\r\n\r\n"):
@@ -76,6 +79,8 @@ class Container:
         if (method, path) == ("POST", "/models"):
             asked = json.loads(body)
             assert asked["url"] == f"/opt/ml/models/{asked['model_name']}/model"
+            await asyncio.sleep(self.load_seconds)
+            self.meets()
             if len(self.loaded) >= self.room:
                 return 507
             self.loaded.add(asked["model_name"])
@@ -183,6 +188,20 @@ def test_the_disk_is_bounded(tmp_path: Path) -> None:
             with pytest.raises(NotFetched, match="more bytes than this server takes"):
                 await made.ask("d")
             assert made.on_disk == {"b", "c"}
+
+    asyncio.run(run())
+
+
+def test_the_disk_is_bounded_while_many_are_wanted_at_once(tmp_path: Path) -> None:
+    """A container that loads slowly has one more on the disk than may stay there: the next to be loaded."""
+
+    async def run() -> None:
+        async with world(tmp_path, *"abcdefgh", most=2 * EACH) as made:
+            seen: list[int] = []
+            made.container.load_seconds = 0.1
+            made.container.meets = lambda: seen.append(len(made.on_disk))
+            assert await asyncio.gather(*(made.ask(target) for target in "abcdefgh")) == [200] * 8
+            assert len(seen) == 8 and max(seen) <= 3, seen
 
     asyncio.run(run())
 

@@ -162,6 +162,21 @@ def test_no_answer_in_time() -> None:
     assert connections == 2
 
 
+def test_no_connection_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container that is asked for a connection, and says nothing, is waited for no longer than for its answer; and whoever
+    waits for the place of one that did not come gets it."""
+    monkeypatch.setattr("modelyard.endpoints.upstream.MOST_CONNECTIONS", 1)
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        upstream = Upstream(loop, loop.create_future)
+        async with asyncio.timeout(30):
+            found = await asyncio.gather(*(upstream.ask(REQUEST, seconds=0.05) for _ in range(3)), return_exceptions=True)
+        assert [type(one) for one in found] == [TooLate] * 3
+
+    asyncio.run(run())
+
+
 def test_answers_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """A container cannot fill the server's memory with one answer, nor with its head."""
     monkeypatch.setattr("modelyard.endpoints.upstream.LARGEST_ANSWER", 1000)
@@ -193,6 +208,41 @@ def test_a_streamed_answer_comes_piece_by_piece() -> None:
             with pytest.raises(Lost):
                 async for piece in answer.pieces:
                     assert piece == b"he"
+
+    asyncio.run(run())
+
+
+def test_a_streamed_answer_that_stalls_is_given_up() -> None:
+    """Once nothing has come for as long as the answer might take to begin, its connection is ended; a slow client may take
+    longer, and pieces that keep coming any time."""
+
+    async def run() -> None:
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        ended = asyncio.Event()
+
+        async def stalls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(65536)
+            writer.write(head + b"1\r\nx\r\n")
+            try:
+                assert await reader.read(65536) == b""
+            finally:
+                ended.set()
+
+        async with asyncio.timeout(60), serving(stalls) as (upstream, _):
+            answer = await upstream.ask(REQUEST, streams=True, seconds=0.2)
+            assert answer.pieces is not None
+            with pytest.raises(Lost, match=r"sent nothing more for 0\.2 seconds") as raised:
+                async for piece in answer.pieces:
+                    assert piece == b"x"
+            assert raised.value.answered
+            await ended.wait()
+        async with serving(answering(head, *[b"1\r\nx\r\n"] * 200, b"0\r\n\r\n")) as (upstream, _):
+            answer = await upstream.ask(REQUEST, streams=True, seconds=2)
+            assert answer.pieces is not None
+            taken = [await anext(answer.pieces)]
+            await asyncio.sleep(2.1)
+            taken += [piece async for piece in answer.pieces]
+            assert b"".join(taken) == b"x" * 200
 
     asyncio.run(run())
 

@@ -11,6 +11,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pytest
 from tests.processes import Process, below, gone, keep_orphans
 
 from modelyard.runtime.base import USER, order_of, python_mounts
-from modelyard.runtime.process import Heard, Runtime, Sandbox, receive
+from modelyard.runtime.process import Heard, Runtime, Sandbox, receive, settle
 from modelyard.runtime.workload import MEBIBYTE, CannotRun, Ended, Limits, Mount, Workload
 
 pytestmark = pytest.mark.ours
@@ -568,3 +569,36 @@ def test_what_a_launcher_said_last_is_heard_though_it_did_not_hear_us():
         theirs.close()
         assert receive(ours) == (b"ended", [])
         assert receive(ours) == (b"", [])
+
+
+def test_whoever_gave_up_a_connection_hides_no_end(runtime: Runtime, monkeypatch: pytest.MonkeyPatch):
+    """A workload that ends while it is asked for connections is told to have ended, though the first to ask waits no longer."""
+    ends: list[Ended] = []
+    heard = Heard(lambda _: None, ends.append)
+    sandbox = runtime.start(Workload("/usr/bin/sleep", ("1000",)), heard)
+    with monkeypatch.context() as patched:
+        patched.setattr(sandbox, "_say", lambda _: None)
+        gave_up, waits = sandbox.connect(8080), sandbox.connect(8080)
+        reached = threading.Event()
+        runtime.call(reached.set)
+        assert reached.wait(30)
+        assert gave_up.cancel()
+    sandbox.stop(0)
+    with pytest.raises(ConnectionRefusedError, match="the workload has ended"):
+        waits.result(30)
+    assert ends == [sandbox.over.result(30)]
+
+
+def test_a_connection_that_nobody_waits_for_is_closed():
+    """What comes of one that was given up goes no further, and its socket is not left open."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        for outcome in (theirs, ConnectionRefusedError()):
+            gave_up: Future[socket.socket] = Future()
+            assert gave_up.cancel()
+            settle(gave_up, outcome)
+            assert gave_up.cancelled()
+        assert ours.recv(1) == b""
+        waits: Future[socket.socket] = Future()
+        settle(waits, ours)
+        assert waits.result(0) is ours

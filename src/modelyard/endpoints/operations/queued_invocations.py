@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from modelyard.access.permission import Permission
+from modelyard.aws.errors import ThrottlingException
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
 from modelyard.endpoints import queued, store_endpoints, store_queued, wakening
@@ -38,6 +39,10 @@ def invoke_endpoint_async(context: Context, request: Request) -> Request:
     if asynchronous is None:
         raise invalid(f"The endpoint {at.name} is not an asynchronous one: it is invoked with InvokeEndpoint.")
     document = _accepted(context, asynchronous, request)
+    if store_queued.is_full(context.tx, stored.id, queued.MOST_WAITING):
+        raise ThrottlingException(
+            f"The endpoint {at.name} has {queued.MOST_WAITING} requests to answer, and takes no more for now."
+        )
     wait = request.get("RequestTTLSeconds", queued.LONGEST_WAIT)
     store_queued.add(context.tx, stored.id, document, request.get("Body", b""), context.now, context.now + wait)
     context.tx.after_commit(wakening.tell)

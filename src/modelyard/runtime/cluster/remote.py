@@ -16,7 +16,7 @@ from modelyard.runtime.cluster import parcels, wire
 from modelyard.runtime.cluster.agent import Place
 from modelyard.runtime.cluster.parcels import Parcel
 from modelyard.runtime.cluster.wire import Asking, Half, Refused
-from modelyard.runtime.process import STOP_SECONDS, Heard
+from modelyard.runtime.process import STOP_SECONDS, Heard, settle
 from modelyard.runtime.workload import CannotRun, Ended
 
 BRING_SECONDS = 3600.0
@@ -192,9 +192,9 @@ class Remote:
         except (OSError, Refused) as error:
             ours.close()
             theirs.close()
-            future.set_exception(ConnectionRefusedError(_said(error)))
+            settle(future, ConnectionRefusedError(_said(error)))
         else:
-            future.set_result(theirs)
+            settle(future, theirs)
 
     async def _take(self, number: int, port: int) -> None:
         """The workload has connected to a port of the server's: it is connected to whoever listens there."""

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from modelyard.runtime.process import receive
+from modelyard.runtime.process import receive, settle
 
 INSIDE = "/run/modelyard"
 """Where the doorman sees the folder of the socket."""
@@ -42,7 +42,7 @@ class Door:
 
         def ask() -> None:
             if self._control is None:
-                future.set_exception(ConnectionRefusedError("the workload has ended"))
+                settle(future, ConnectionRefusedError("the workload has ended"))
                 return
             self._number += 1
             self._connecting[self._number] = future
@@ -100,9 +100,9 @@ class Door:
         if "listening" in told:
             self.opened.set_result(dict(zip(told["listening"], passed, strict=True)))
         elif "connected" in told:
-            self._connecting.pop(told["connected"]).set_result(passed[0])
+            settle(self._connecting.pop(told["connected"]), passed[0])
         elif "refused" in told:
-            self._connecting.pop(told["refused"]).set_exception(ConnectionRefusedError("nobody listens on that port"))
+            settle(self._connecting.pop(told["refused"]), ConnectionRefusedError("nobody listens on that port"))
 
     def _close(self) -> None:
         if self._closed:
@@ -116,5 +116,5 @@ class Door:
         if not self.opened.done():
             self.opened.set_exception(ConnectionRefusedError("the doorman ended"))
         for future in self._connecting.values():
-            future.set_exception(ConnectionRefusedError("the workload has ended"))
+            settle(future, ConnectionRefusedError("the workload has ended"))
         self._connecting.clear()
