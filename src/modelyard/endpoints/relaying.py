@@ -1,7 +1,8 @@
 """Relaying one request to the instance that answers it. On the event loop, with no thread, transaction or row held meanwhile.
 
-A request that an instance never got is tried on another one. One that it got, and whose connection ended before any of the answer
-came, is tried once more: models compute, they do not keep books, and the alternative is an error each time a worker dies.
+A request that an instance never got is tried on another one. One that it got, and whose connection ended before its answer was
+whole, or before its stream began, is tried once more: models compute, they do not keep books, and the alternative is an error
+each time a worker dies.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from modelyard.endpoints.pool import Seat
 from modelyard.endpoints.refusals import invalid, not_found
 from modelyard.endpoints.relaying_models import ask_model, check_target, holder_of
 from modelyard.endpoints.routes import Key, Routes, VariantRoute
-from modelyard.endpoints.upstream import Answer, Lost, TooLate
+from modelyard.endpoints.upstream import Answer, Lost, TooLate, Unintelligible
 
 SECONDS = 60.0
 """How long a container may take to answer."""
@@ -142,9 +143,12 @@ class Relay:
                 return self._counted(answered, instance) if kept else answered
             except Lost as error:
                 lost += 1
-                if error.answered or lost > 1:
+                if lost > 1 or isinstance(error, Unintelligible):
                     raise self._broken(invocation, variant, instance, str(error)) from None
                 tried.append(instance)
+                if all(one in tried for one in variant.targets):
+                    # It may be ending, which is heard of a moment later; asked again now, it would lose this a second time.
+                    await self._wait(invocation, began, seat)
             except OSError:
                 # Nobody listened: it did not get the request.
                 await self._wait(invocation, began, seat)

@@ -1,6 +1,6 @@
 """HTTP connections to a container, kept alive and used again. All of it happens on one event loop.
 
-Whether a request that failed may be tried elsewhere is known here alone: `Lost.answered` says whether any of the answer had come.
+Whether a request that failed may be tried again is known here alone: what is `Lost` may, for nothing of it was handed on.
 """
 
 import asyncio
@@ -27,6 +27,14 @@ class Lost(Exception):
     def __init__(self, text: str, *, answered: bool) -> None:
         super().__init__(text)
         self.answered = answered
+        """Whether any of the answer had come."""
+
+
+class Unintelligible(Lost):
+    """A container answered what is no answer, or more than one may be: it would do so again."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, answered=True)
 
 
 class TooLate(Exception):
@@ -149,7 +157,7 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            self._fail(Lost(f"the container does not speak HTTP: {error}", answered=True))
+            self._fail(Unintelligible(f"the container does not speak HTTP: {error}"))
             self.abort()
 
     def pause_writing(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from modelyard.endpoints.upstream import Lost, TooLate, Upload, Upstream
+from modelyard.endpoints.upstream import Lost, TooLate, Unintelligible, Upload, Upstream
 
 pytestmark = pytest.mark.ours
 
@@ -103,11 +103,11 @@ def test_answers_that_end_with_their_connection() -> None:
 
 
 def test_what_was_lost_says_whether_anything_had_come() -> None:
-    """A connection that ends before the answer begins, in its middle, and what is no HTTP."""
+    """A connection that ends before the answer begins, in its middle, and what is no HTTP and never will be."""
     begun = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhe"
-    for pieces, answered in (((), False), ((begun,), True), ((b"nonsense\r\n\r\n",), True)):
+    for pieces, answered, kind in (((), False, Lost), ((begun,), True, Lost), ((b"nonsense\r\n\r\n",), True, Unintelligible)):
         [error], _ = asked(answering(*pieces, close=True))
-        assert isinstance(error, Lost) and error.answered is answered
+        assert type(error) is kind and error.answered is answered
 
 
 def test_a_connection_that_was_idle_may_be_closed_at_any_time() -> None:
