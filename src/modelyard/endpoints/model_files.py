@@ -3,7 +3,6 @@
 A folder is named by what is in it, complete or not there at all; whoever uses one holds a shared lock on the file beside it.
 """
 
-import fcntl
 import hashlib
 import os
 import tempfile
@@ -19,6 +18,7 @@ import orjson
 from modelyard.endpoints.model import Artifact, Document, Runnable
 from modelyard.runtime import archive
 from modelyard.runtime.archive import BadArchive
+from modelyard.runtime.held import alone_with, hold
 
 MODEL = "/opt/ml/model"
 MORE = "/opt/ml/additional-model-data-sources"
@@ -99,7 +99,7 @@ class ModelFiles:
         with self._lock:
             making = self._making.setdefault(key, threading.Lock())
         with making:
-            lock = self._hold(key)
+            lock = hold(self._folder / f"{key}.lock")
             try:
                 if not (self._folder / key).is_dir():
                     self._make(name, key, artifact, packed, read)
@@ -107,18 +107,6 @@ class ModelFiles:
                 os.close(lock)
                 raise
         return Unpacked(target, self._folder / key, lock)
-
-    def _hold(self, key: str) -> int:
-        while True:
-            path = self._folder / f"{key}.lock"
-            lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-            fcntl.flock(lock, fcntl.LOCK_SH)
-            # Whoever cleared it away meanwhile has removed the file that is locked now.
-            with suppress(FileNotFoundError):
-                if path.stat().st_ino == os.fstat(lock).st_ino:
-                    os.utime(lock)
-                    return lock
-            os.close(lock)
 
     def _make(self, name: str, key: str, artifact: Artifact, packed: bool, read: Read) -> None:
         made = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=self._folder))
@@ -160,15 +148,13 @@ class ModelFiles:
         before = time.time() - KEPT_UNUSED_SECONDS
         for path in self._folder.glob("*.lock"):
             with suppress(OSError):
-                if path.stat().st_mtime > before:
-                    continue
-                lock = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    archive.remove(path.with_suffix(""))
-                    path.unlink()
-                finally:
-                    os.close(lock)
+                if path.stat().st_mtime <= before:
+                    alone_with(path, lambda path=path: _remove(path))  # type: ignore[misc]
+
+
+def _remove(lock: Path) -> None:
+    archive.remove(lock.with_suffix(""))
+    lock.unlink()
 
 
 def _copy_all(artifact: Artifact, made: Path, read: Read) -> None:

@@ -9,6 +9,7 @@ import orjson
 from modelyard.endpoints import endpoint_config, model
 from modelyard.endpoints.model import Artifact, Model, Name, Runnable
 from modelyard.storage.interface import Row, Transaction
+from modelyard.storage.listing import created_and_named, rows_of_page
 
 Parameters = dict[str, Any]
 
@@ -102,23 +103,14 @@ def delete(tx: Transaction, at: Name) -> bool:
 
 def page_of(tx: Transaction, account: str, region: str, kind: str, filters: Mapping[str, Any], page: Page) -> list[Listed]:
     """Models or endpoint configurations of an account, at most `page.size` + 1."""
-    columns = ("folded", "id") if page.by_name else ("created", "id")
-    conditions, parameters = ["account = :account", "region = :region"], {"account": account, "region": region}
-    for member, comparison in (("CreationTimeAfter", ">"), ("CreationTimeBefore", "<")):
-        if member in filters:
-            conditions.append(f"created {comparison} :{member.lower()}")
-            parameters[member.lower()] = filters[member]
-    if "NameContains" in filters:
-        conditions.append("folded LIKE :contains")
-        parameters["contains"] = f"%{filters['NameContains'].lower()}%"
-    if page.after is not None:
-        conditions.append(f"({columns[0]}, {columns[1]}) {'<' if page.descending else '>'} (:key, :number)")
-        parameters |= {"key": page.after[0], "number": page.after[1]}
-    order = ", ".join(column + (" DESC" if page.descending else "") for column in columns)
-    rows = tx.all(
-        f"SELECT id, folded, created, document FROM {TABLES[kind]} WHERE {' AND '.join(conditions)}"
-        f" ORDER BY {order} LIMIT {page.size + 1}",
-        parameters,
+    rows = rows_of_page(
+        tx,
+        f"SELECT id, folded, created, document FROM {TABLES[kind]} WHERE account = :account AND region = :region",
+        {"account": account, "region": region},
+        filters,
+        created_and_named(),
+        ("folded" if page.by_name else "created", "id"),
+        page,
     )
     shown = SUMMARIES[kind]
     return [Listed(row[0], row[1], row[2], shown(orjson.loads(row[3]))) for row in rows]

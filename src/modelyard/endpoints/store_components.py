@@ -12,6 +12,7 @@ from modelyard.endpoints.endpoint import Endpoint, Status, endpoint_at
 from modelyard.endpoints.model import Document, Name
 from modelyard.endpoints.store import Listed, Page
 from modelyard.storage.interface import Row, Transaction
+from modelyard.storage.listing import created_and_named, modified_and_status, rows_of_page
 
 _COLUMNS = (
     "c.id, c.revision, c.account, c.region, c.name, c.status, c.failure, c.created, c.modified, c.deleted, c.serving, c.pending,"
@@ -135,34 +136,24 @@ def _json(value: object) -> str:
 
 
 SORTED_BY = {"Name": "c.folded", "CreationTime": "c.created", "Status": "c.status"}
+FILTERS = {
+    **created_and_named("c."),
+    **modified_and_status("c."),
+    "EndpointNameEquals": ("e.name", "="),
+    "VariantNameEquals": ("c.variant", "="),
+}
 
 
 def page_of(tx: Transaction, account: str, region: str, filters: Mapping[str, Any], page: Page, by: str) -> list[Listed]:
     """Components of an account, at most `page.size` + 1."""
-    columns = (SORTED_BY[by], "c.id")
-    conditions = ["c.account = :account", "c.region = :region", "c.deleted IS NULL"]
-    parameters: dict[str, Any] = {"account": account, "region": region}
-    for member, column, comparison in (
-        ("CreationTimeAfter", "c.created", ">"),
-        ("CreationTimeBefore", "c.created", "<"),
-        ("LastModifiedTimeAfter", "c.modified", ">"),
-        ("LastModifiedTimeBefore", "c.modified", "<"),
-        ("StatusEquals", "c.status", "="),
-        ("EndpointNameEquals", "e.name", "="),
-        ("VariantNameEquals", "c.variant", "="),
-    ):
-        if member in filters:
-            conditions.append(f"{column} {comparison} :{member.lower()}")
-            parameters[member.lower()] = filters[member]
-    if "NameContains" in filters:
-        conditions.append("c.folded LIKE :contains")
-        parameters["contains"] = f"%{filters['NameContains'].lower()}%"
-    if page.after is not None:
-        conditions.append(f"({columns[0]}, {columns[1]}) {'<' if page.descending else '>'} (:key, :number)")
-        parameters |= {"key": page.after[0], "number": page.after[1]}
-    order = ", ".join(column + (" DESC" if page.descending else "") for column in columns)
-    rows = tx.all(
-        f"SELECT {_COLUMNS} {_FROM} WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT {page.size + 1}", parameters
+    rows = rows_of_page(
+        tx,
+        f"SELECT {_COLUMNS} {_FROM} WHERE c.account = :account AND c.region = :region AND c.deleted IS NULL",
+        {"account": account, "region": region},
+        filters,
+        FILTERS,
+        (SORTED_BY[by], "c.id"),
+        page,
     )
     return [_listed(_component(row), by) for row in rows]
 

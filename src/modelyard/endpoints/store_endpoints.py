@@ -10,6 +10,7 @@ from modelyard.endpoints.endpoint import Endpoint, Status, Variant, endpoint_at
 from modelyard.endpoints.model import Document, Name
 from modelyard.endpoints.store import Listed, Page
 from modelyard.storage.interface import Row, Transaction
+from modelyard.storage.listing import created_and_named, modified_and_status, rows_of_page
 
 _COLUMNS = (
     "e.id, e.revision, e.account, e.region, e.name, e.status, e.config_name, e.failure, e.created, e.modified, e.deleted,"
@@ -210,34 +211,20 @@ def deployments(tx: Transaction, endpoints: Iterable[int], before: int | None, l
 # --- lists --------------------------------------------------------------------------------------
 
 SORTED_BY = {"Name": "e.folded", "CreationTime": "e.created", "Status": "e.status"}
+FILTERS = {**created_and_named("e."), **modified_and_status("e.")}
 
 
 def page_of(tx: Transaction, account: str, region: str, filters: Mapping[str, Any], page: Page, by: str) -> list[Listed]:
     """Endpoints of an account, at most `page.size` + 1."""
-    columns = (SORTED_BY[by], "e.id")
-    conditions = ["e.account = :account", "e.region = :region", "e.deleted IS NULL"]
-    parameters: dict[str, Any] = {"account": account, "region": region}
-    for member, column, comparison in (
-        ("CreationTimeAfter", "created", ">"),
-        ("CreationTimeBefore", "created", "<"),
-        ("LastModifiedTimeAfter", "modified", ">"),
-        ("LastModifiedTimeBefore", "modified", "<"),
-        ("StatusEquals", "status", "="),
-    ):
-        if member in filters:
-            conditions.append(f"e.{column} {comparison} :{member.lower()}")
-            parameters[member.lower()] = filters[member]
-    if "NameContains" in filters:
-        conditions.append("e.folded LIKE :contains")
-        parameters["contains"] = f"%{filters['NameContains'].lower()}%"
-    if page.after is not None:
-        conditions.append(f"({columns[0]}, {columns[1]}) {'<' if page.descending else '>'} (:key, :number)")
-        parameters |= {"key": page.after[0], "number": page.after[1]}
-    order = ", ".join(column + (" DESC" if page.descending else "") for column in columns)
-    rows = tx.all(
-        f"SELECT e.id, {columns[0]}, e.created, e.name, e.modified, e.status FROM endpoint e WHERE {' AND '.join(conditions)}"
-        f" ORDER BY {order} LIMIT {page.size + 1}",
-        parameters,
+    rows = rows_of_page(
+        tx,
+        f"SELECT e.id, {SORTED_BY[by]}, e.created, e.name, e.modified, e.status FROM endpoint e"
+        " WHERE e.account = :account AND e.region = :region AND e.deleted IS NULL",
+        {"account": account, "region": region},
+        filters,
+        FILTERS,
+        (SORTED_BY[by], "e.id"),
+        page,
     )
     return [_listed(account, region, row) for row in rows]
 

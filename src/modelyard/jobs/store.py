@@ -8,6 +8,7 @@ import orjson
 
 from modelyard.jobs.transform_job import Document, JobName, Status, TransformJob
 from modelyard.storage.interface import Row, Transaction
+from modelyard.storage.listing import created_and_named, modified_and_status, rows_of_page
 
 _COLUMNS = "id, account, region, name, created, modified, started, ended, status, failure, document, plan, owner, attempts"
 _LISTED = _COLUMNS.replace("plan", "'{}'")
@@ -194,30 +195,14 @@ def add_done(tx: Transaction, number: int, uri: str) -> None:
 
 def page_of(tx: Transaction, account: str, region: str, filters: Mapping[str, Any], page: Page) -> list[TransformJob]:
     """Jobs of an account, at most `page.size` + 1."""
-    column = SORTED_BY[page.by]
-    conditions = ["account = :account", "region = :region"]
-    parameters: dict[str, Any] = {"account": account, "region": region}
-    for member, name, comparison in (
-        ("CreationTimeAfter", "created", ">"),
-        ("CreationTimeBefore", "created", "<"),
-        ("LastModifiedTimeAfter", "modified", ">"),
-        ("LastModifiedTimeBefore", "modified", "<"),
-        ("StatusEquals", "status", "="),
-    ):
-        if member in filters:
-            conditions.append(f"{name} {comparison} :{member.lower()}")
-            parameters[member.lower()] = filters[member]
-    if "NameContains" in filters:
-        conditions.append("folded LIKE :contains")
-        parameters["contains"] = f"%{filters['NameContains'].lower()}%"
-    if page.after is not None:
-        conditions.append(f"({column}, id) {'<' if page.descending else '>'} (:key, :number)")
-        parameters |= {"key": page.after[0], "number": page.after[1]}
-    order = " DESC" if page.descending else ""
-    rows = tx.all(
-        f"SELECT {_LISTED} FROM transform_job WHERE {' AND '.join(conditions)}"
-        f" ORDER BY {column}{order}, id{order} LIMIT {page.size + 1}",
-        parameters,
+    rows = rows_of_page(
+        tx,
+        f"SELECT {_LISTED} FROM transform_job WHERE account = :account AND region = :region",
+        {"account": account, "region": region},
+        filters,
+        created_and_named() | modified_and_status(),
+        (SORTED_BY[page.by], "id"),
+        page,
     )
     return [_job(row) for row in rows]
 

@@ -9,7 +9,7 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import IO
 from modelyard.runtime import archive
 from modelyard.runtime.cluster import parcels
 from modelyard.runtime.cluster.wire import user_cache
+from modelyard.runtime.held import alone_with, hold
 
 FOLDER_VARIABLE = "MODELYARD_NODE_CACHE"
 ROOM_VARIABLE = "MODELYARD_NODE_CACHE_GIB"
@@ -61,7 +62,7 @@ class Cache:
 
     def take(self, digest: str) -> Kept | None:
         """What a parcel holds; None when it is not here."""
-        lock = self._hold(digest)
+        lock = hold(self.folder / f"{digest}.lock")
         path = self.folder / digest / parcels.ITSELF
         if os.path.lexists(path):
             return Kept(path, lock)
@@ -98,18 +99,6 @@ class Cache:
             archive.remove(made)
         (self.folder / f"{digest}.lock").write_text(str(size), encoding="ascii")
 
-    def _hold(self, digest: str) -> int:
-        while True:
-            path = self.folder / f"{digest}.lock"
-            lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-            fcntl.flock(lock, fcntl.LOCK_SH)
-            # Whoever cleared it away meanwhile has removed the file that is locked now.
-            with suppress(FileNotFoundError):
-                if path.stat().st_ino == os.fstat(lock).st_ino:
-                    os.utime(lock)
-                    return lock
-            os.close(lock)
-
     def _make_room(self, wanted: int) -> None:
         """Remove what was used longest ago by nobody who still does, until there is room."""
         if wanted > self.room:
@@ -119,7 +108,7 @@ class Cache:
         for path in sorted(sizes, key=_last_use):
             if total + wanted <= self.room:
                 return
-            if _alone_with(path, lambda path=path: self._remove(path)):  # type: ignore[misc]
+            if alone_with(path, lambda path=path: self._remove(path)):  # type: ignore[misc]
                 total -= sizes[path]
         if total + wanted > self.room:
             raise NoRoom(
@@ -139,22 +128,6 @@ class Cache:
         for path in self.folder.glob("*.*"):
             if path.suffix not in (".lock", ".making") and _last_use(path) < before:
                 archive.remove(path)
-
-
-def _alone_with(path: Path, act: Callable[[], None]) -> bool:
-    """Do something unless somebody holds a file; whether it was done."""
-    try:
-        lock = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        act()
-    except OSError:
-        return False
-    finally:
-        os.close(lock)
-    return True
 
 
 def _size(path: Path) -> int:
