@@ -5,8 +5,9 @@ import socket
 
 from modelyard.aws.errors import AwsError
 from modelyard.aws.http import HttpRequest, HttpResponse
+from modelyard.endpoints.connection import Lost, TooLate
 from modelyard.endpoints.relaying import SECONDS, WAIT_SECONDS
-from modelyard.endpoints.upstream import Lost, TooLate, Upstream
+from modelyard.endpoints.upstream import Upstream
 
 MARK = "x-modelyard-forwarded"
 """A header that says that a request was handed on, which is not done twice."""

@@ -13,9 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from modelyard.endpoints.connection import Lost, TooLate
 from modelyard.endpoints.deployment import Hosted
 from modelyard.endpoints.many_models import ManyModels
-from modelyard.endpoints.upstream import Lost, TooLate, Upstream
+from modelyard.endpoints.upstream import Upstream
 from modelyard.runtime.backend import Running
 from modelyard.runtime.workload import Ended
 

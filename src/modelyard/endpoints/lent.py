@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 import orjson
 
 from modelyard.dispatch.model_lending import NotAnswered, NotRunning, Patience, Payload, Reply
+from modelyard.endpoints.connection import Answer, Lost, TooLate
 from modelyard.endpoints.deployment import Hosted
 from modelyard.endpoints.fleet import instance_id
 from modelyard.endpoints.instance import STOP_SECONDS, Container, Failure, Instance, State
 from modelyard.endpoints.launching import Launching
 from modelyard.endpoints.model import Name
-from modelyard.endpoints.upstream import Answer, Lost, TooLate
 
 LONGEST_MESSAGE = 512
 PARAMETERS_SECONDS = 2.0

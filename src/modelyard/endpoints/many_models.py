@@ -12,8 +12,9 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from modelyard.endpoints.connection import Answer
 from modelyard.endpoints.model_shelf import INSIDE, NotFetched, Shelf, name_of
-from modelyard.endpoints.upstream import Answer, Upstream
+from modelyard.endpoints.upstream import Upstream
 
 WAIT_SECONDS = 60.0
 """How long a request waits for its model; loading goes on after that."""

@@ -17,6 +17,7 @@ from typing import IO, Any
 from modelyard.aws.errors import AwsError
 from modelyard.blobs.interface import BlobsUnavailable
 from modelyard.dispatch.context import Context
+from modelyard.endpoints.connection import Answer, Lost, TooLate, Upload
 from modelyard.endpoints.instance import Container, Instance, State
 from modelyard.endpoints.metering import Measured
 from modelyard.endpoints.model import Name
@@ -24,7 +25,6 @@ from modelyard.endpoints.queued import LARGEST, Place, Queued, in_header
 from modelyard.endpoints.relaying import Invocation, Relay, head_of
 from modelyard.endpoints.routes import Key, Route, VariantRoute
 from modelyard.endpoints.spool import Spool, TooMany
-from modelyard.endpoints.upstream import Answer, Lost, TooLate, Upload
 
 LOOK_SECONDS = 0.05
 LOOKS = 100

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from modelyard.aws.errors import AwsError
 from modelyard.endpoints.capture import Event
+from modelyard.endpoints.connection import Answer, Lost, TooLate, Unintelligible
 from modelyard.endpoints.instance import Container, Instance, State
 from modelyard.endpoints.many_models import NotLoaded
 from modelyard.endpoints.metering import Measured, Meter
@@ -22,7 +23,7 @@ from modelyard.endpoints.pool import Seat
 from modelyard.endpoints.refusals import invalid, not_found
 from modelyard.endpoints.relaying_models import ask_model, check_target, holder_of
 from modelyard.endpoints.routes import Key, Routes, VariantRoute
-from modelyard.endpoints.upstream import Answer, Lost, TooLate, Unintelligible
+from modelyard.endpoints.upstream import Busy
 
 SECONDS = 60.0
 """How long a container may take to answer."""
@@ -235,6 +236,12 @@ class Relay:
             return await ask_model(container, model, sent, SECONDS)
         except NotLoaded as error:
             raise self.model_error(invocation, variant, instance, container.name, error.status, error.body) from None
+        except Busy:
+            raise AwsError(
+                f"The endpoint {invocation.name} has more requests than its instances answer. Try again.",
+                code="ServiceUnavailable",
+                status=503,
+            ) from None
         except TooLate:
             text = (
                 f"Your invocation timed out while waiting for a response from container {container.name}. Review the latency"

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from modelyard.aws.errors import AwsError
 from modelyard.blobs.interface import BlobsUnavailable
+from modelyard.endpoints.connection import Answer
 from modelyard.endpoints.instance import Container, Instance
 from modelyard.endpoints.many_models import NotReady
 from modelyard.endpoints.model_shelf import NotFetched
 from modelyard.endpoints.refusals import invalid
 from modelyard.endpoints.routes import Target, VariantRoute
-from modelyard.endpoints.upstream import Answer
 from modelyard.storage.errors import StorageUnavailable
 
 SPREAD = 4

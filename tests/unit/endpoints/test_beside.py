@@ -13,6 +13,7 @@ from modelyard.endpoints import beside
 from modelyard.endpoints.beside import Besides
 from modelyard.endpoints.capture import Exchange
 from modelyard.endpoints.capturing import Basket, Capturing
+from modelyard.endpoints.connection import Answer, Lost
 from modelyard.endpoints.deployment import Deployment, Hosted, Kind
 from modelyard.endpoints.endpoint import Variant, variants_of
 from modelyard.endpoints.instance import Container, Instance, State
@@ -20,7 +21,6 @@ from modelyard.endpoints.model import Name
 from modelyard.endpoints.relaying import Invocation, Relay, Seen
 from modelyard.endpoints.routes import FleetRoute, Route, Routes, VariantRoute
 from modelyard.endpoints.shadowing import Shadow, Shadowing
-from modelyard.endpoints.upstream import Answer, Lost
 from modelyard.ids import CountingIds
 
 pytestmark = pytest.mark.ours

@@ -8,11 +8,12 @@ from typing import Any, cast
 import pytest
 
 from modelyard.aws.errors import AwsError
+from modelyard.endpoints.connection import Answer, Lost, Unintelligible
 from modelyard.endpoints.deployment import Hosted
 from modelyard.endpoints.instance import Container, Instance, State
 from modelyard.endpoints.relaying import Invocation, Relay
 from modelyard.endpoints.routes import FleetRoute, Route, Routes, VariantRoute
-from modelyard.endpoints.upstream import Answer, Lost, Unintelligible
+from modelyard.endpoints.upstream import Busy
 
 pytestmark = pytest.mark.ours
 
@@ -94,3 +95,8 @@ def test_the_only_instance_is_not_asked_again_before_it_is_heard_of() -> None:
     dying = Inside("dying", Lost("it died", answered=False), Lost("it is dead", answered=False))
     assert invoked(dying, Inside("next"), ends=True) == "next"
     assert dying.asked == 1
+
+
+def test_an_endpoint_that_is_asked_too_much_says_so() -> None:
+    """Once too many requests wait for its containers: an error that SDKs try again by themselves, and no loss of a worker."""
+    assert invoked(Inside("one", Busy())) == "ServiceUnavailable"

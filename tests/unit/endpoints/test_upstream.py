@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from modelyard.endpoints.upstream import Lost, TooLate, Unintelligible, Upload, Upstream
+from modelyard.endpoints.connection import Lost, TooLate, Unintelligible, Upload
+from modelyard.endpoints.upstream import Busy, Upstream
 
 pytestmark = pytest.mark.ours
 
@@ -179,7 +180,7 @@ def test_no_connection_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_answers_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """A container cannot fill the server's memory with one answer, nor with its head."""
-    monkeypatch.setattr("modelyard.endpoints.upstream.LARGEST_ANSWER", 1000)
+    monkeypatch.setattr("modelyard.endpoints.connection.LARGEST_ANSWER", 1000)
     [error], _ = asked(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + b"x" * 2000))
     assert isinstance(error, Lost)
     [error], _ = asked(answering(b"HTTP/1.1 200 OK\r\n" + b"X-A: " + b"x" * 70_000 + b"\r\n\r\n"))
@@ -322,3 +323,42 @@ def test_a_request_that_cannot_be_read_is_lost() -> None:
             return str(raised.value)
 
     assert "the disk is gone" in asyncio.run(run())
+
+
+def test_a_turn_is_waited_for_in_the_time_of_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container that is asked more than it answers: what waited too long is told so and never sent, what finds too many waiting
+    is refused at once, and once there is room again requests are answered."""
+    monkeypatch.setattr("modelyard.endpoints.upstream.MOST_CONNECTIONS", 1)
+    monkeypatch.setattr("modelyard.endpoints.upstream.MOST_WAITING", 2)
+    sent = 0
+
+    async def run() -> None:
+        may_answer = asyncio.Event()
+
+        async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal sent
+            while await reader.read(65536):
+                sent += 1
+                await may_answer.wait()
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+        async with asyncio.timeout(60), serving(slow) as (upstream, _):
+            first = asyncio.create_task(upstream.ask(REQUEST))
+            while not sent:
+                await asyncio.sleep(0.005)
+            waiting = [asyncio.create_task(upstream.ask(REQUEST, seconds=seconds)) for seconds in (0.05, 60)]
+            await asyncio.sleep(0)
+            with pytest.raises(Busy):
+                await upstream.ask(REQUEST)
+            with pytest.raises(TooLate) as raised:
+                await waiting[0]
+            assert type(raised.value) is TooLate
+            cancelled = asyncio.create_task(upstream.ask(REQUEST))
+            await asyncio.sleep(0)
+            cancelled.cancel()
+            may_answer.set()
+            assert [one.body for one in await asyncio.gather(first, waiting[1])] == [b"ok"] * 2
+            assert (await upstream.ask(REQUEST)).body == b"ok"
+
+    asyncio.run(run())
+    assert sent == 3

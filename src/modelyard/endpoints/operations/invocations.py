@@ -11,6 +11,7 @@ from modelyard.dispatch.operation import Mode, operations_of
 from modelyard.dispatch.relayed import Relayed
 from modelyard.endpoints import store_components, store_endpoints, store_owners
 from modelyard.endpoints.component import component_at, key_of
+from modelyard.endpoints.connection import Lost
 from modelyard.endpoints.deployment import Stored
 from modelyard.endpoints.forwarding import MARK
 from modelyard.endpoints.model import Name
@@ -18,7 +19,6 @@ from modelyard.endpoints.permissions import Values, named, resource_of
 from modelyard.endpoints.refusals import COMPONENT_NOT_ALLOWED, invalid, not_found
 from modelyard.endpoints.relaying import Invocation
 from modelyard.endpoints.serving import Serving
-from modelyard.endpoints.upstream import Lost
 from modelyard.storage.interface import Transaction
 
 operation = operations_of("sagemaker-runtime")
