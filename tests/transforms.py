@@ -60,8 +60,13 @@ class Transforming(Deployer):
         found: dict[str, Any] = self.sagemaker.describe_transform_job(TransformJobName=name)
         return found
 
-    def ended(self, name: str, status: str = "Completed") -> dict[str, Any]:
+    def ended(self, name: str, status: str = "Completed", seconds: float = 60) -> dict[str, Any]:
         """The job, once it has ended."""
-        found = eventually(lambda: (job := self.job(name))["TransformJobStatus"] not in ("InProgress", "Stopping") and job, 60)
+
+        def over() -> dict[str, Any] | None:
+            job = self.job(name)
+            return None if job["TransformJobStatus"] in ("InProgress", "Stopping") else job
+
+        found = eventually(over, seconds)
         assert found["TransformJobStatus"] == status, found
         return dict(found)

@@ -12,6 +12,7 @@ from tests.endpoints import Deployer, Load, eventually, says
 from tests.processes import Process, below, gone
 from tests.ray_cluster import RayCluster, RayYard, python_with_ray
 from tests.running import RunningYard
+from tests.transforms import SUM, Transforming
 
 from modelyard.runtime.cluster import wire
 from modelyard.runtime.cluster.placing import RayPlacing
@@ -97,6 +98,15 @@ def test_endpoints_outlive_their_nodes_and_their_server(cluster: RayCluster, ray
     assert deployer.invoke(name) == b"two"
     deployer.delete(name)
     eventually(lambda: not cluster.all_models(), SECONDS)
+
+
+def test_jobs_run_on_nodes_too(ray_yard: RayYard):
+    """A transform job takes its instance where there is room in the cluster, and what it makes is in S3."""
+    transforming = Transforming(ray_yard, "job")
+    model = transforming.ready("sum", SUM)
+    name = transforming.begin("one", model, transforming.put("in/a.csv", b"1,2\n3,4\n"), given={"SplitType": "Line"})
+    transforming.ended(name, seconds=SECONDS)
+    assert transforming.outputs("out-one/") == {"a.csv.out": "3.0\n7.0"}
 
 
 def test_what_has_no_room_says_so_and_holds_nothing_up(cluster: RayCluster, monkeypatch: pytest.MonkeyPatch):

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tests.endpoints import Deployer, eventually, packed
 from tests.running import RunningYard
+from tests.transforms import Transforming
 from tests.workloads.engine import client_of, image_of_a_shell, podman
 
 from modelyard.runtime.base import python_mounts
@@ -246,5 +247,37 @@ def test_an_endpoint_serves_an_image_of_the_engine_across_kill_9(engine: str, tm
     logs = yard.client("logs")
     group = f"/aws/sagemaker/Endpoints/{endpoint}"
     eventually(lambda: {"serving", "asked"} <= {one["message"] for one in logs.filter_log_events(logGroupName=group)["events"]})
+    assert yard.stop() == 0
+    assert not yard.defects()
+
+
+def test_a_job_transforms_with_an_image_of_the_engine(engine: str, tmp_path: Path):
+    """A transform job borrows its instance from the same runtime: a container answers its payloads, is gone when the job has
+    ended, and what it printed is in the job's log group."""
+    with client_of(engine) as client:
+        image_of_a_shell(client, SHELL)
+    yard = RunningYard(tmp_path / "data", runtime="oci", container_engine=engine)
+    yard.start()
+    transforming = Transforming(yard, "jobs")
+    data = transforming.upload("word", packed(**{"word.txt": "sums"}))
+    model = transforming.named("shell")
+    transforming.sagemaker.create_model(
+        ModelName=model, ExecutionRoleArn=transforming.execution, PrimaryContainer={"Image": SHELL, "ModelDataUrl": data}
+    )
+    name = transforming.begin(
+        "one",
+        model,
+        transforming.put("in/a.csv", b"1\n2\n"),
+        given={"SplitType": "Line"},
+        kind="S3Prefix",
+        BatchStrategy="SingleRecord",
+        wanted={"AssembleWith": "Line"},
+    )
+    transforming.ended(name, seconds=120)
+    assert transforming.outputs("out-one/") == {"a.csv.out": "sums:1\nsums:2\n"}
+    found = yard.client("logs").filter_log_events(logGroupName="/aws/sagemaker/TransformJobs")["events"]
+    assert {"serving", "asked"} <= {one["message"] for one in found}
+    with client_of(engine) as client:
+        eventually(lambda: not client.containers(filters={"label": [SERVER]}))
     assert yard.stop() == 0
     assert not yard.defects()
