@@ -18,9 +18,9 @@ VALIDATIONS = "package-validation-"
 """What the names of models and jobs of validations begin with: nobody else makes any of such a name, nor runs such a model."""
 
 
-def is_of_validation(name: str) -> bool:
-    """Whether a model or a job is that of a validation, by its name."""
-    return name.lower().startswith(VALIDATIONS)
+def is_of_others_validation(name: str, within_operation: str) -> bool:
+    """Whether a model or a job is that of a validation, by its name, and a call is part of none (`Context.within_operation`)."""
+    return name.lower().startswith(VALIDATIONS) and within_operation != VALIDATION
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,16 +102,16 @@ class Connection(asyncio.Protocol):
         """Whether another request may be sent."""
         return self._transport is not None and not self._transport.is_closing()
 
-    def send(self, request: bytes | Upload, *, streams: bool, seconds: float, waited: float = 0.0) -> "asyncio.Future[Answer]":
-        """Send a request that has waited for this; what comes of it. Fails with Lost, and with TooLate when no answer has begun
-        (or ended, where it does not stream) in time. Of one that streams each piece may take as long."""
+    def send(self, request: bytes | Upload, *, streams: bool, seconds: float, due: float) -> "asyncio.Future[Answer]":
+        """Send a request; what comes of it. Fails with Lost, and with TooLate when no answer has begun (or ended, where it does
+        not stream) when it is due, on the event loop's clock. Of one that streams each further piece may take `seconds`."""
         assert self._transport is not None
         self._reset()
         self._streams = streams
         self._seconds = seconds
         self._parser = httptools.HttpResponseParser(self)
         self._waiter = self._holder.loop.create_future()
-        self._timer = self._holder.loop.call_later(max(0.0, seconds - waited), self._too_late)
+        self._timer = self._holder.loop.call_at(due, self._too_late)
         if isinstance(request, Upload):
             self._transport.write(request.head)
             self._sending = self._holder.loop.create_task(self._send_pieces(request))

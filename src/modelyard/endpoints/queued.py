@@ -15,8 +15,6 @@ from modelyard.endpoints.model import Document, Name, RuleBroken
 LARGEST = 1024**3
 """Bytes of an input, and of an answer, as on AWS."""
 LARGEST_INLINE = 128_000
-MOST_WAITING = 100_000
-"""Requests of one endpoint; whoever has no instance to answer them does not fill the database."""
 LONGEST_WAIT = 21_600
 """Seconds that a request may wait in the queue, where it does not say how long."""
 LONGEST_ANSWER = 900

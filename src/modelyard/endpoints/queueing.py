@@ -22,7 +22,7 @@ from modelyard.dispatch.context import Context
 from modelyard.dispatch.dispatcher import Dispatcher
 from modelyard.endpoints import queued, store_queued
 from modelyard.endpoints.acting import RoleUnusable, context_of
-from modelyard.endpoints.backlog import metrics
+from modelyard.endpoints.backlog import Room, metrics
 from modelyard.endpoints.endpoint import Status
 from modelyard.endpoints.hosting import Hosting
 from modelyard.endpoints.model import Name
@@ -53,6 +53,7 @@ class Queueing:
     """Answers requests that were queued (an engine, `dispatch.engines`)."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
+        self.room = Room()
         self._dispatcher = dispatcher
         self._serving = Serving.of(dispatcher)
         self._owner = secrets.token_hex(8)

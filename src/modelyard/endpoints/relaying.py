@@ -147,6 +147,8 @@ class Relay:
                 if lost > 1 or isinstance(error, Unintelligible):
                     raise self._broken(invocation, variant, instance, str(error)) from None
                 tried.append(instance)
+                # Until now it did not wait: it was computed.
+                began = self.loop.time()
                 if all(one in tried for one in variant.targets):
                     # It may be ending, which is heard of a moment later; asked again now, it would lose this a second time.
                     await self._wait(invocation, began, seat)

@@ -32,51 +32,47 @@ class Upstream:
     async def ask(self, request: bytes | Upload, *, streams: bool = False, seconds: float = 60.0) -> Answer:
         """Send a request; `seconds` are those for a connection and for the answer together. Raises Lost, TooLate, Busy, and
         ConnectionError when nobody listens."""
+        due = self.loop.time() + seconds
         idle = self._idle
         while idle:
             connection = idle.pop()
             if not connection.usable:
                 continue
             try:
-                return await self._sent(connection, request, streams, seconds)
+                return await self._sent(connection, request, streams, seconds, due)
             except Lost as error:
                 if error.answered:
                     raise
-            return await self._again(request, streams, seconds)
-        began = self.loop.time()
-        connection = await self._new(seconds)
-        return await self._sent(connection, request, streams, seconds, self.loop.time() - began)
+            return await self._again(request, streams, seconds, due)
+        return await self._sent(await self._new(due), request, streams, seconds, due)
 
-    async def _again(self, request: bytes | Upload, streams: bool, seconds: float) -> Answer:
+    async def _again(self, request: bytes | Upload, streams: bool, seconds: float, due: float) -> Answer:
         """Send a request anew that was lost on a connection used before: a container may close one that is idle at any time."""
         try:
-            connection = await self._new(seconds)
+            connection = await self._new(due)
         except OSError as error:
             # It has ended, perhaps of this request, which it may have got: that counts as one loss.
             raise Lost("the container closed the connection", answered=False) from error
-        return await self._sent(connection, request, streams, seconds)
+        return await self._sent(connection, request, streams, seconds, due)
 
-    async def _sent(
-        self, connection: Connection, request: bytes | Upload, streams: bool, seconds: float, waited: float = 0.0
-    ) -> Answer:
+    async def _sent(self, connection: Connection, request: bytes | Upload, streams: bool, seconds: float, due: float) -> Answer:
         try:
-            return await connection.send(request, streams=streams, seconds=seconds, waited=waited)
+            return await connection.send(request, streams=streams, seconds=seconds, due=due)
         except asyncio.CancelledError:
             connection.abort()
             raise
 
-    async def _new(self, seconds: float) -> Connection:
-        due = self.loop.time() + seconds
+    async def _new(self, due: float) -> Connection:
         while len(self._open) + self._opening >= MOST_CONNECTIONS:
             if self._idle:
                 connection = self._idle.pop()
                 if connection.usable:
                     return connection
                 continue
-            await self._turn(due - self.loop.time())
+            await self._turn(due)
         self._opening += 1
         try:
-            connection = await self._opened(due - self.loop.time())
+            connection = await self._opened(due)
         except BaseException:
             self._opening -= 1
             self._next()
@@ -85,14 +81,14 @@ class Upstream:
         self._open.add(connection)
         return connection
 
-    async def _turn(self, seconds: float) -> None:
+    async def _turn(self, due: float) -> None:
         """Wait until there may be room for one more connection. Raises Busy and TooLate."""
         if len(self._waiting) >= MOST_WAITING:
             raise Busy
         waiter: asyncio.Future[None] = self.loop.create_future()
         self._waiting.append(waiter)
         try:
-            done, _ = await asyncio.wait({waiter}, timeout=seconds)
+            done, _ = await asyncio.wait({waiter}, timeout=due - self.loop.time())
         except BaseException:
             self._give_up(waiter)
             raise
@@ -107,11 +103,11 @@ class Upstream:
             waiter.cancel()
             self._waiting.remove(waiter)
 
-    async def _opened(self, seconds: float) -> Connection:
+    async def _opened(self, due: float) -> Connection:
         asked = self._connect()
         try:
             # Not `asyncio.timeout`: requests are not answered in tasks.
-            done, _ = await asyncio.wait({asked}, timeout=seconds)
+            done, _ = await asyncio.wait({asked}, timeout=due - self.loop.time())
         except BaseException:
             asked.cancel()
             raise

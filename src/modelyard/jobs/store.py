@@ -15,6 +15,7 @@ _LISTED = _COLUMNS.replace("plan", "'{}'")
 """Lists show nothing of what there is to run."""
 _NAMED = "account = :account AND region = :region AND folded = :folded"
 SORTED_BY = {"Name": "folded", "CreationTime": "created", "Status": "status"}
+FILTERS = {**created_and_named(), **modified_and_status()}
 _FREE = "ended IS NULL AND (owner IS NULL OR leased_until < :now)"
 
 
@@ -200,7 +201,7 @@ def page_of(tx: Transaction, account: str, region: str, filters: Mapping[str, An
         f"SELECT {_LISTED} FROM transform_job WHERE account = :account AND region = :region",
         {"account": account, "region": region},
         filters,
-        created_and_named() | modified_and_status(),
+        FILTERS,
         (SORTED_BY[page.by], "id"),
         page,
     )

@@ -250,7 +250,7 @@ def test_requests_that_are_refused(hosting: Hosting) -> None:
 @pytest.mark.ours
 def test_a_queue_has_an_end(hosting: Hosting, monkeypatch: pytest.MonkeyPatch) -> None:
     """An endpoint that has very many requests takes more once it has answered some; others have theirs."""
-    monkeypatch.setattr("modelyard.endpoints.queued.MOST_WAITING", 2)
+    monkeypatch.setattr("modelyard.endpoints.backlog.MOST_WAITING", 2)
     queue = Queue(hosting)
     for _ in range(2):
         queue.ask()

@@ -23,17 +23,20 @@ KEY = ("111122223333", "us-east-1", "e")
 class Inside:
     """A container that fails its first requests, and answers the others with its name."""
 
-    def __init__(self, name: str, *failures: Exception, then: Callable[[], None] | None = None) -> None:
+    def __init__(self, name: str, *failures: Exception, computes: float = 0.0) -> None:
         self.name = name
         self.asked = 0
+        self.ended: Callable[[], None] | None = None
+        """Called shortly after it failed."""
         self._failures = list(failures)
-        self._then = then
+        self._computes = computes
 
     async def ask(self, _sent: bytes, *, streams: bool = False, seconds: float = 0) -> Answer:
         self.asked += 1
+        await asyncio.sleep(self._computes)
         if self._failures:
-            if self._then is not None:
-                asyncio.get_running_loop().call_later(0.01, self._then)
+            if self.ended is not None:
+                asyncio.get_running_loop().call_later(0.01, self.ended)
             raise self._failures.pop(0)
         return Answer(200, {}, self.name.encode())
 
@@ -48,7 +51,7 @@ def invoked(*insides: Inside, ends: bool = False) -> str:
         route = VariantRoute("v", 1.0, list(made))
         if ends:
             route.targets = made[:1]
-            insides[0]._then = lambda: setattr(route, "targets", made[1:])
+            insides[0].ended = lambda: setattr(route, "targets", made[1:])
         try:
             answered = await Relay(Routes({KEY: Route("e", [FleetRoute(1.0, [route])])}), loop).invoke(
                 Invocation(KEY, "e", {"Body": b"x"})
@@ -70,10 +73,12 @@ def instance_of(inside: Inside, loop: asyncio.AbstractEventLoop) -> Instance:
 @pytest.mark.parametrize("answered", [False, True])
 def test_a_request_whose_answer_was_never_whole_is_asked_of_another(answered: bool) -> None:
     """Whether its worker ended before a byte of the answer or in the middle of it: nothing of that was handed on."""
-    one, two = Inside("one", Lost("it died", answered=answered)), Inside("two", Lost("it died", answered=answered))
-    assert invoked(one, Inside("three")) in ("one", "three")
-    assert invoked(two) == "two"
-    assert two.asked == 2
+    dying, alone = Inside("dying", Lost("it died", answered=answered)), Inside("alone", Lost("it died", answered=answered))
+    # The last one's turn is first.
+    assert invoked(Inside("other"), dying) == "other"
+    assert dying.asked == 1
+    assert invoked(alone) == "alone"
+    assert alone.asked == 2
 
 
 def test_a_request_that_is_lost_twice_is_over() -> None:
@@ -95,6 +100,12 @@ def test_the_only_instance_is_not_asked_again_before_it_is_heard_of() -> None:
     dying = Inside("dying", Lost("it died", answered=False), Lost("it is dead", answered=False))
     assert invoked(dying, Inside("next"), ends=True) == "next"
     assert dying.asked == 1
+
+
+def test_what_was_computed_for_long_waits_as_long_as_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time in which its instance had it, and lost it, is none in which it waited for the next one."""
+    monkeypatch.setattr("modelyard.endpoints.relaying.WAIT_SECONDS", 0.05)
+    assert invoked(Inside("dying", Lost("it died", answered=False), computes=0.1), Inside("next"), ends=True) == "next"
 
 
 def test_an_endpoint_that_is_asked_too_much_says_so() -> None:

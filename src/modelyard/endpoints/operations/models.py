@@ -41,19 +41,15 @@ def existing(context: Context, at: Name) -> Model:
 def check_runnable(context: Context, at: Name) -> None:
     """Whether a model is there for whoever asks: that of a validation is made before its package is found good, and for the
     transform job of that validation alone. Raises ValidationException."""
-    if _of_others_validation(context, at):
+    if registered.is_of_others_validation(at.name, context.within_operation):
         raise ValidationException(
             f'The model "{at.arn}" is there for the validation of its model package, which need be neither {COMPLETED} nor '
             f"{APPROVED} yet: nothing but the transform job of that validation can run it."
         )
 
 
-def _of_others_validation(context: Context, at: Name) -> bool:
-    return registered.is_of_validation(at.name) and context.within_operation != registered.VALIDATION
-
-
 def _check_name(context: Context, at: Name) -> None:
-    if _of_others_validation(context, at):
+    if registered.is_of_others_validation(at.name, context.within_operation):
         raise ValidationException(
             f'A model cannot be called "{at.name}": names that begin with {registered.VALIDATIONS} are those of the models that '
             "validations of model packages make."

@@ -7,10 +7,11 @@ from modelyard.access.permission import Permission
 from modelyard.aws.errors import ThrottlingException
 from modelyard.dispatch.context import Context
 from modelyard.dispatch.operation import Mode, operations_of
-from modelyard.endpoints import queued, store_endpoints, store_queued, wakening
+from modelyard.endpoints import backlog, queued, store_endpoints, store_queued, wakening
 from modelyard.endpoints.model import Document, RuleBroken
 from modelyard.endpoints.permissions import named, resource_of
 from modelyard.endpoints.queued import Place
+from modelyard.endpoints.queueing import Queueing
 from modelyard.endpoints.refusals import invalid, not_found
 
 operation = operations_of("sagemaker-runtime")
@@ -39,9 +40,9 @@ def invoke_endpoint_async(context: Context, request: Request) -> Request:
     if asynchronous is None:
         raise invalid(f"The endpoint {at.name} is not an asynchronous one: it is invoked with InvokeEndpoint.")
     document = _accepted(context, asynchronous, request)
-    if store_queued.is_full(context.tx, stored.id, queued.MOST_WAITING):
+    if not Queueing.of(context.dispatcher).room.has(context.tx, stored.id):
         raise ThrottlingException(
-            f"The endpoint {at.name} has {queued.MOST_WAITING} requests to answer, and takes no more for now."
+            f"The endpoint {at.name} has {backlog.MOST_WAITING} requests to answer, and takes no more for now."
         )
     wait = request.get("RequestTTLSeconds", queued.LONGEST_WAIT)
     store_queued.add(context.tx, stored.id, document, request.get("Body", b""), context.now, context.now + wait)

@@ -45,7 +45,7 @@ def create_transform_job(context: Context, request: Request) -> Request:
         transform_job.check(request)
     except RuleBroken as error:
         raise ValidationException(str(error)) from None
-    if registered.is_of_validation(at.name) and context.within_operation != registered.VALIDATION:
+    if registered.is_of_others_validation(at.name, context.within_operation):
         raise ValidationException(
             f'A transform job cannot be called "{at.name}": names that begin with {registered.VALIDATIONS} are those of the jobs '
             "by which model packages are validated."
