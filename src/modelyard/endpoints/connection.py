@@ -82,7 +82,8 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[Answer] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._streams = False
-        self._seconds = 0.0
+        self.seconds = 0.0
+        """How long its request may take."""
         self._sending: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
@@ -108,7 +109,7 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None
         self._reset()
         self._streams = streams
-        self._seconds = seconds
+        self.seconds = seconds
         self._parser = httptools.HttpResponseParser(self)
         self._waiter = self._holder.loop.create_future()
         self._timer = self._holder.loop.call_at(due, self._too_late)
@@ -278,12 +279,12 @@ class Connection(asyncio.Protocol):
 
     async def _next_piece(self, pieces: "asyncio.Queue[bytes | Exception]") -> bytes | Exception:
         """A piece that has not come yet. The client's slowness is none of it: it has taken all that came."""
-        timer = self._holder.loop.call_later(self._seconds, self._stalled, pieces)
+        timer = self._holder.loop.call_later(self.seconds, self._stalled, pieces)
         try:
             return await pieces.get()
         finally:
             timer.cancel()
 
     def _stalled(self, pieces: "asyncio.Queue[bytes | Exception]") -> None:
-        pieces.put_nowait(Lost(f"the container sent nothing more for {self._seconds:g} seconds", answered=True))
+        pieces.put_nowait(Lost(f"the container sent nothing more for {self.seconds:g} seconds", answered=True))
         self.abort()

@@ -25,8 +25,9 @@ PING_SECONDS = 2.0
 """How long a container may take to answer /ping, as SageMaker has it."""
 BETWEEN_FIRST_PINGS = 0.05
 BETWEEN_PINGS = 5.0
-PINGS_MISSED = 6
-"""After so many in a row without an answer, and no request answered meanwhile, an instance is replaced."""
+SILENT_SECONDS = 40.0
+"""An instance is replaced when one of its containers has answered neither /ping with 200 nor any request for so long; while it is
+at requests that may take longer, for as long as those may: it may have one thread for all."""
 LONGEST_500 = 20.0
 """A container that answers its first pings with 500 for so long will not come up."""
 DRAIN_SECONDS = 65.0
@@ -69,6 +70,13 @@ class Container:
     upstream: Upstream
     models: ManyModels | None = None
     """Of a multi-model container."""
+    well: float = 0.0
+    """When it last answered /ping with 200, on the event loop's clock."""
+
+    def is_silent(self, now: float) -> bool:
+        """Whether it has not been heard of for too long."""
+        patience = max(SILENT_SECONDS, self.upstream.longest + BETWEEN_PINGS)
+        return now - max(self.well, self.upstream.heard) > patience
 
 
 @dataclass(eq=False)
@@ -91,8 +99,6 @@ class Instance:
     state: State = State.STARTING
     failure: Failure | None = None
     outstanding: int = 0
-    answered: int = 0
-    """Requests that it has answered."""
     containers: list[Container] = field(default_factory=list)
     born: float = field(default_factory=time.monotonic)
     healthy_at: float = 0.0
@@ -185,20 +191,18 @@ class Instance:
     async def _ping_for_ever(self) -> None:
         if not await self._first_pings():
             return
-        missed = 0
         while self.state is State.HEALTHY:
             await asyncio.sleep(BETWEEN_PINGS)
-            before = self.answered
-            well = (await self._ping())[0] == 200
-            missed = 0 if well or self.answered != before else missed + 1
-            if missed >= PINGS_MISSED:
+            for container in self.containers:
+                await self._ping(container)
+            if any(container.is_silent(self.loop.time()) for container in self.containers):
                 self.end(Failure("It did not answer /ping any more."))
 
     async def _first_pings(self) -> bool:
         """Ping until it answers; False when that takes too long."""
         failed_since: float | None = None
         while self.state is State.STARTING:
-            status, body = await self._ping()
+            status, body = await self._pings()
             now = time.monotonic()
             failed_since = None if status != 500 else failed_since or now
             if failed_since is not None and (self.tells_failure or now - failed_since > LONGEST_500):
@@ -224,18 +228,25 @@ class Instance:
             await asyncio.sleep(BETWEEN_FIRST_PINGS)
         return False
 
-    async def _ping(self) -> tuple[int, bytes]:
-        """What its containers answer to /ping: 200 if all do, otherwise the first that does not; 0 for no answer, and why."""
+    async def _pings(self) -> tuple[int, bytes]:
+        """What its containers answer to /ping: 200 if all do, otherwise the first that does not."""
         for container in self.containers:
-            try:
-                answer = await container.upstream.ask(_PING, seconds=PING_SECONDS)
-            except OSError:
-                return 0, b"nobody listens on port %d" % PORT
-            except (Lost, TooLate):
-                return 0, b"it gives no answer"
-            if answer.status != 200:
-                return answer.status, answer.body
+            status, body = await self._ping(container)
+            if status != 200:
+                return status, body
         return 200, b""
+
+    async def _ping(self, container: Container) -> tuple[int, bytes]:
+        """What a container answers to /ping; 0 for no answer, and why."""
+        try:
+            answer = await container.upstream.ping(_PING, PING_SECONDS)
+        except OSError:
+            return 0, b"nobody listens on port %d" % PORT
+        except (Lost, TooLate):
+            return 0, b"it gives no answer"
+        if answer.status == 200:
+            container.well = self.loop.time()
+        return answer.status, answer.body
 
     async def _lacking(self) -> str:
         """Why its containers cannot do what they are to do, although they answer /ping."""

@@ -140,7 +140,6 @@ class Relay:
             try:
                 answered = await self._ask(invocation, variant, instance)
                 kept = "Pieces" in answered
-                instance.answered += 1
                 return self._counted(answered, instance) if kept else answered
             except Lost as error:
                 lost += 1

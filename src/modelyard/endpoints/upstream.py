@@ -22,6 +22,8 @@ class Upstream:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, connect: Callable[[], "asyncio.Future[socket.socket]"]) -> None:
         self.loop = loop
+        self.heard = loop.time()
+        """When the container last answered a request, on the event loop's clock."""
         self._connect = connect
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
@@ -29,9 +31,23 @@ class Upstream:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._closed = False
 
+    @property
+    def longest(self) -> float:
+        """How long the requests may take that are under way, in seconds: as long as the one that may take longest."""
+        return max((connection.seconds for connection in self._open.difference(self._idle)), default=0.0)
+
     async def ask(self, request: bytes | Upload, *, streams: bool = False, seconds: float = 60.0) -> Answer:
         """Send a request; `seconds` are those for a connection and for the answer together. Raises Lost, TooLate, Busy, and
         ConnectionError when nobody listens."""
+        answer = await self._asked(request, streams, seconds)
+        self.heard = self.loop.time()
+        return answer
+
+    async def ping(self, request: bytes, seconds: float) -> Answer:
+        """Send a request that waits for no other, however many there are. Raises as `ask`, but not Busy."""
+        return await self._asked(request, False, seconds, urgent=True)
+
+    async def _asked(self, request: bytes | Upload, streams: bool, seconds: float, *, urgent: bool = False) -> Answer:
         due = self.loop.time() + seconds
         idle = self._idle
         while idle:
@@ -44,7 +60,7 @@ class Upstream:
                 if error.answered:
                     raise
             return await self._again(request, streams, seconds, due)
-        return await self._sent(await self._new(due), request, streams, seconds, due)
+        return await self._sent(await self._new(due, urgent=urgent), request, streams, seconds, due)
 
     async def _again(self, request: bytes | Upload, streams: bool, seconds: float, due: float) -> Answer:
         """Send a request anew that was lost on a connection used before: a container may close one that is idle at any time."""
@@ -62,8 +78,8 @@ class Upstream:
             connection.abort()
             raise
 
-    async def _new(self, due: float) -> Connection:
-        while len(self._open) + self._opening >= MOST_CONNECTIONS:
+    async def _new(self, due: float, *, urgent: bool = False) -> Connection:
+        while not urgent and len(self._open) + self._opening >= MOST_CONNECTIONS:
             if self._idle:
                 connection = self._idle.pop()
                 if connection.usable:
@@ -124,6 +140,9 @@ class Upstream:
 
     def freed(self, connection: Connection) -> None:
         """A connection may be used again."""
+        if len(self._open) > MOST_CONNECTIONS:  # a ping had one more
+            connection.abort()
+            return
         self._idle.append(connection)
         self._next()
 

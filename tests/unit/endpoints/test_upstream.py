@@ -362,3 +362,32 @@ def test_a_turn_is_waited_for_in_the_time_of_an_answer(monkeypatch: pytest.Monke
 
     asyncio.run(run())
     assert sent == 3
+
+
+def test_pings_wait_for_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many requests there are a ping goes out at once, and is no sign that the container answers those; the connection
+    that it has beyond the others is not kept."""
+    monkeypatch.setattr("modelyard.endpoints.upstream.MOST_CONNECTIONS", 1)
+
+    async def run() -> None:
+        may_answer = asyncio.Event()
+
+        async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while asked := await reader.read(65536):
+                if asked.startswith(b"POST"):
+                    await may_answer.wait()
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+        async with asyncio.timeout(60), serving(slow) as (upstream, connected):
+            began = upstream.heard
+            busy = [asyncio.create_task(upstream.ask(REQUEST, seconds=seconds)) for seconds in (40, 50)]
+            await asyncio.sleep(0.05)
+            for _ in range(2):
+                assert (await upstream.ping(b"GET /ping HTTP/1.1\r\n\r\n", 30)).body == b"ok"
+                await asyncio.sleep(0.05)
+            assert (upstream.heard, upstream.longest, len(connected)) == (began, 40, 3)
+            may_answer.set()
+            assert [one.body for one in await asyncio.gather(*busy)] == [b"ok"] * 2
+            assert upstream.heard > began and upstream.longest == 0 and len(connected) == 3
+
+    asyncio.run(run())
